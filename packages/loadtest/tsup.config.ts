@@ -1,0 +1,13 @@
+import { defineConfig } from 'tsup';
+
+import { library } from '../../tsup.base.ts';
+
+export default defineConfig(
+  library(
+    {
+      index: 'src/index.ts',
+      bin: 'src/bin.ts',
+    },
+    { platform: 'node' },
+  ),
+);
