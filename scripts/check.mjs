@@ -1,0 +1,66 @@
+// Runs every gate, prints one line each, and says what to do about a failure. `node scripts/check.mjs lint format` runs some.
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+
+const packages = readdirSync('packages').map((name) => `packages/${name}`);
+
+const gates = {
+  format: { run: [['oxfmt', '--check']], hint: 'run `npm run format`' },
+  lint: {
+    run: [['oxlint', '--type-aware', '--deny-warnings', 'packages', 'scripts', 'examples', 'test']],
+    hint: 'fix what it names; a suppression needs its reason in place',
+  },
+  types: {
+    run: [['tsc', '-p', '.'], ...packages.map((path) => ['tsc', '-p', path])],
+    hint: 'run `npm run typecheck`; every export of a leaf states its type',
+  },
+  boundaries: {
+    run: [['depcruise', '--config', '.dependency-cruiser.cjs', 'packages']],
+    hint: 'see docs/architecture.md, "Who may import whom"',
+  },
+  build: {
+    run: [['pnpm', '-r', '--workspace-concurrency=2', '--filter', './packages/*', 'exec', 'tsup', '--silent']],
+    hint: 'run `npx tsup` in the package it names',
+  },
+  publint: {
+    run: packages.map((path) => ['publint', '--strict', '--pack', 'pnpm', path]),
+    hint: 'the package.json of the package it names promises a file that the build does not make',
+    needs: 'build',
+  },
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in gates));
+if (unknown.length > 0) {
+  console.error(`No gate is named ${unknown.join(', ')}. Gates: ${Object.keys(gates).join(', ')}`);
+  process.exit(2);
+}
+
+const chosen = asked.length > 0 ? asked : Object.keys(gates);
+let passed = 0;
+const failed = [];
+for (const name of chosen) {
+  const started = Date.now();
+  const broken = firstFailure(gates[name].run);
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  console.log(`${broken ? 'FAIL' : 'ok  '} ${name.padEnd(11)} ${seconds} s`);
+  if (!broken) {
+    passed += 1;
+    continue;
+  }
+  failed.push(name);
+  console.log(`${broken.command}\n${broken.output.trim()}\n  -> ${gates[name].hint}\n`);
+}
+console.log(`gates: ${passed} passed, ${failed.length} failed`);
+process.exit(failed.length > 0 ? 1 : 0);
+
+function firstFailure(commands) {
+  for (const [program, ...args] of commands) {
+    const { status, stdout, stderr, error } = spawnSync('node_modules/.bin/' + program, args, {
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    if (status !== 0) return { command: [program, ...args].join(' '), output: `${stdout}${stderr}${error ?? ''}` };
+  }
+  return undefined;
+}
