@@ -1,0 +1,133 @@
+import type { FamilyName } from './families.ts';
+import type { Source } from './family.ts';
+import type { FamilySet } from './family-set.ts';
+import { MetricsError } from './metrics-error.ts';
+import { oncePerScrape } from './once-per-scrape.ts';
+import { CLOSE_CODES, VOCABULARIES, WIRE_CODES } from './vocabularies.ts';
+
+/** What a server tells at a scrape. */
+export interface ObservableServerStats {
+  readonly sessions: number;
+  readonly connections: number;
+  readonly bufferedBytesMax: number;
+  readonly callsInFlight: number;
+  readonly draining: boolean;
+}
+
+/** Fields of server events this package reads; every one may be absent. */
+export interface ServerEvent {
+  /** `closed`: the WebSocket close code. Elsewhere the error code, absent or null when all went well. */
+  readonly code?: number | string | null;
+  readonly reason?: string;
+  readonly transport?: string;
+  readonly tool?: string;
+  readonly durationMs?: number;
+  readonly replayed?: boolean;
+  readonly ok?: boolean;
+}
+
+/** Events of the server this package listens to. */
+export type ServerEventName =
+  | 'closed'
+  | 'sessionStarted'
+  | 'sessionEnded'
+  | 'resumed'
+  | 'finished'
+  | 'shed'
+  | 'draining';
+
+/** A server by shape: `createServer()` of `@exai/server` fits it. */
+export interface ObservableServer {
+  stats(): ObservableServerStats;
+  on(event: ServerEventName, listener: (event: ServerEvent) => void): () => void;
+}
+
+/** Feeds the server families from a live server until the returned function is called. */
+export function observeServer(families: FamilySet, server: ObservableServer): () => void {
+  assertServer(server);
+  const stats = oncePerScrape(
+    () => server.stats(),
+    () => families.sourceFailed('server'),
+  );
+  const detach = families.attach(serverSources(stats));
+  startAtZero(families);
+  const stops = [
+    detach,
+    server.on('closed', ({ code }) => families.add('mcp_ws_closes_total', { code: String(code ?? 1005) })),
+    server.on('sessionStarted', () => families.add('mcp_sessions_started_total', {})),
+    server.on('sessionEnded', ({ reason }) => families.add('mcp_sessions_ended_total', { reason: reason ?? 'other' })),
+    server.on('resumed', ({ ok }) =>
+      families.add('mcp_resumes_total', { result: ok === false ? 'failed' : 'resumed' }),
+    ),
+    server.on('finished', (event) => recordCall(families, event)),
+    server.on('shed', ({ code, reason }) =>
+      families.add('mcp_shed_total', { reason: String(code ?? reason ?? 'other') }),
+    ),
+    server.on('draining', () => families.add('mcp_drains_total', {})),
+  ];
+  return () => stops.forEach((stop) => stop());
+}
+
+function serverSources(
+  stats: (scraping: boolean) => ObservableServerStats | undefined,
+): ReadonlyMap<FamilyName, Source> {
+  const gauge =
+    (read: (now: ObservableServerStats) => number): Source =>
+    (emit, scraping) => {
+      const now = stats(scraping);
+      if (now !== undefined) emit({}, read(now));
+    };
+  return new Map<FamilyName, Source>([
+    ['mcp_sessions', gauge((now) => now.sessions)],
+    ['mcp_ws_connections', gauge((now) => now.connections)],
+    ['mcp_ws_buffered_bytes', gauge((now) => now.bufferedBytesMax)],
+    ['mcp_requests_in_flight', gauge((now) => now.callsInFlight)],
+    ['mcp_draining', gauge((now) => (now.draining ? 1 : 0))],
+  ]);
+}
+
+function recordCall(families: FamilySet, event: ServerEvent): void {
+  const { transport = 'other', tool = 'other', durationMs, replayed } = event;
+  const code = event.code === undefined || event.code === null ? undefined : String(event.code);
+  families.add('mcp_requests_total', { transport, tool, outcome: outcomeOf(code) });
+  if (code !== undefined) families.add('mcp_errors_total', { code });
+  if (durationMs !== undefined) families.observe('mcp_request_duration_seconds', { tool }, durationMs / 1000);
+  if (replayed === true) families.add('mcp_idempotent_replays_total', {});
+}
+
+function outcomeOf(code: string | undefined): string {
+  switch (code) {
+    case undefined:
+      return 'ok';
+    case 'CANCELLED':
+      return 'cancelled';
+    case 'DEADLINE_EXCEEDED':
+    case 'QUEUE_TIMEOUT':
+      return 'timeout';
+    case 'OVER_CAPACITY':
+    case 'SERVER_DRAINING':
+    case 'RATE_LIMITED':
+    case 'CIRCUIT_OPEN':
+      return 'shed';
+    default:
+      return 'error';
+  }
+}
+
+/** `increase()` sees nothing of a counter whose first sample is not 0. */
+function startAtZero(families: FamilySet): void {
+  for (const code of WIRE_CODES) families.add('mcp_errors_total', { code }, 0);
+  for (const reason of ['OVER_CAPACITY', 'SERVER_DRAINING', 'RATE_LIMITED'])
+    families.add('mcp_shed_total', { reason }, 0);
+  for (const code of CLOSE_CODES) families.add('mcp_ws_closes_total', { code }, 0);
+  for (const reason of VOCABULARIES.sessionEnd) families.add('mcp_sessions_ended_total', { reason }, 0);
+  for (const result of ['resumed', 'failed']) families.add('mcp_resumes_total', { result }, 0);
+  families.add('mcp_idempotent_replays_total', {}, 0);
+  families.add('mcp_sessions_started_total', {}, 0);
+  families.add('mcp_drains_total', {}, 0);
+}
+
+function assertServer(server: ObservableServer): void {
+  if (typeof server?.stats !== 'function' || typeof server.on !== 'function')
+    throw new MetricsError('INVALID_COMPONENT', 'observeServer needs an object with stats() and on()');
+}
