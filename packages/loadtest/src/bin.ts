@@ -1,1 +1,5 @@
-export {};
+#!/usr/bin/env node
+import { processIo } from './cli/io.ts';
+import { runCli } from './cli/cli.ts';
+
+process.exitCode = await runCli(process.argv.slice(2), processIo());

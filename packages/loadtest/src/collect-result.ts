@@ -1,0 +1,161 @@
+import { availableParallelism } from 'node:os';
+
+import type { CallRecord, CallRecords } from './call-records.ts';
+import { GroupBuilder, round } from './group-summary.ts';
+import type { LoadRun } from './load-run.ts';
+import { recoveryOf, type InjectedFault } from './recovery.ts';
+import type { RunOptions } from './run-scenario.ts';
+import { REPORT_SCHEMA_ID, type GroupSummary, type RunResult } from './run-result.ts';
+import type { Scenario } from './scenario.ts';
+import { LONGEST_STALL_MS, selfChecksOf, sendLagP99 } from './self-checks.ts';
+import { jainIndex } from './statistics.ts';
+import { judgeThreshold, type Measured } from './threshold.ts';
+import { timelineOf } from './timeline.ts';
+import { verdictOf } from './verdict.ts';
+import { VERSION } from './version.ts';
+
+/** A run that has ended, before it is understood. */
+export interface EndedRun {
+  scenario: Scenario;
+  options: RunOptions;
+  run: LoadRun;
+  records: CallRecords;
+  startedAt: string;
+  loadAverage: number;
+  /** When the load stopped, in the run's own time. */
+  loadMs: number;
+  drainedMs: number;
+  longestStallMs: number;
+  injected: readonly InjectedFault[];
+  failedFaults: readonly string[];
+  seed: number;
+}
+
+/** Sessions beyond this are summed up only together: a report of thousands of rows helps nobody. */
+const MAX_SESSION_ROWS = 200;
+
+/** Turns an ended run into its result. */
+export function collectResult(ended: EndedRun): RunResult {
+  const { scenario, options, run, longestStallMs } = ended;
+  const all = [...ended.records];
+  const records = all.filter((record) => !record.warmup);
+  const measured = measure(ended, all, records);
+  const selfChecks = selfChecksOf({
+    run,
+    records: all,
+    scenario,
+    windows: measured.timeline.windows,
+    medianResponseMs: measured.totals.latency.response?.percentiles[0]?.value ?? 0,
+    longestStallMs,
+    loadAverage: ended.loadAverage,
+    cores: availableParallelism(),
+    maxStallMs: options.maxStallMs ?? LONGEST_STALL_MS,
+  });
+  const thresholds = (scenario.thresholds ?? []).map((text) => judgeThreshold(text, measured, records, options.extra));
+  const { schema, meta, ...rest } = measured;
+  const verdict = verdictOf({
+    ...measured,
+    selfChecks,
+    thresholds,
+    failedFaults: ended.failedFaults,
+    interrupted: options.signal?.aborted ?? false,
+    allowUndecided: options.allowUndecided ?? false,
+  });
+  return { schema, meta, verdict, selfChecks, thresholds, ...rest };
+}
+
+function measure(ended: EndedRun, all: readonly CallRecord[], records: readonly CallRecord[]): Measured {
+  const { scenario, options, run, loadMs, drainedMs, injected } = ended;
+  const warmupMs = scenario.warmupMs ?? 0;
+  const measuredMs = Math.max(0, loadMs - warmupMs);
+  const permits = options.permits?.audit();
+  const timeline = timelineOf(all, Math.max(1, loadMs + drainedMs));
+  const groups = groupsOf(records, scenario);
+  // Throughput counts what ended inside the measured time, whenever it was due.
+  const inside = all.filter((record) => record.outcome === 'ok' && isInside(endOf(record), warmupMs, loadMs)).length;
+  return {
+    schema: REPORT_SCHEMA_ID,
+    meta: metaOf(ended),
+    scenario,
+    load: {
+      kind: scenario.load.kind,
+      measuredMs: round(measuredMs),
+      warmupMs,
+      drainedMs: round(drainedMs),
+      planned: run.launched,
+      sent: run.sent,
+      okPerSecond: measuredMs === 0 ? 0 : round((inside / measuredMs) * 1000),
+      peakInFlight: run.peakInFlight,
+      meanInFlight: round(run.area / Math.max(1, loadMs + drainedMs)),
+      sendLagP99Ms: sendLagP99(records),
+      longestStallMs: round(ended.longestStallMs),
+    },
+    ...groups,
+    fairness: round(jainIndex(groups.bySession.map((group) => group.outcomes.ok))),
+    wire: options.driver.wire,
+    timeline,
+    ...(permits && { permits }),
+    ...(injected.length > 0 && {
+      recovery: recoveryOf({ injected, records: all, timeline, counters: options.permits?.counters ?? [] }),
+    }),
+  };
+}
+
+function metaOf({ options, startedAt, seed, loadAverage }: EndedRun): RunResult['meta'] {
+  return {
+    tool: '@exai/loadtest',
+    version: VERSION,
+    node: process.version,
+    platform: `${process.platform} ${process.arch}, ${availableParallelism()} cores`,
+    startedAt,
+    seed,
+    timeScale: options.timeScale ?? 1,
+    target: options.driver.info(),
+    ...(options.command !== undefined && { command: options.command }),
+    loadAverage: round(loadAverage),
+  };
+}
+
+function endOf({ due, lagMs, serviceMs }: CallRecord): number {
+  return due + lagMs + serviceMs;
+}
+
+function isInside(time: number, fromMs: number, toMs: number): boolean {
+  return time >= fromMs && time <= toMs;
+}
+
+function groupsOf(
+  records: readonly CallRecord[],
+  { mix, load }: Scenario,
+): Pick<RunResult, 'totals' | 'byTool' | 'bySession' | 'byProvider'> {
+  const totals = new GroupBuilder('all');
+  const byTool = new Map([...new Set(mix.map(({ tool }) => tool))].map((tool) => [tool, new GroupBuilder(tool)]));
+  // A session without a single call is the most unfair share there is: it gets its row.
+  const sessions = load.kind === 'sessions' ? 0 : Math.min(load.sessions, MAX_SESSION_ROWS);
+  const bySession = new Map(
+    Array.from({ length: sessions }, (_, index) => [String(index + 1), new GroupBuilder(String(index + 1))]),
+  );
+  const byProvider = new Map<string, GroupBuilder>();
+  for (const record of records) {
+    totals.add(record);
+    addTo(byTool, mix[record.entry]?.tool ?? '', record);
+    if (record.session < MAX_SESSION_ROWS) addTo(bySession, String(record.session + 1), record);
+    if (record.provider !== '') addTo(byProvider, record.provider, record);
+  }
+  return {
+    totals: totals.build(),
+    byTool: build(byTool),
+    bySession: build(bySession),
+    byProvider: build(byProvider),
+  };
+}
+
+function addTo(groups: Map<string, GroupBuilder>, name: string, record: CallRecord): void {
+  let group = groups.get(name);
+  if (!group) groups.set(name, (group = new GroupBuilder(name)));
+  group.add(record);
+}
+
+function build(groups: Map<string, GroupBuilder>): GroupSummary[] {
+  return [...groups.values()].map((group) => group.build());
+}

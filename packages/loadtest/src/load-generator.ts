@@ -1,0 +1,152 @@
+import { arrivalTimes } from './arrival-times.ts';
+import type { CallSource } from './call-source.ts';
+import { draw, type Distribution } from './distribution.ts';
+import type { CallEnd } from './driver.ts';
+import type { LoadRun } from './load-run.ts';
+import type { Random } from './random.ts';
+import type { Load, Stage } from './scenario.ts';
+import type { SessionLink } from './session-link.ts';
+
+/** Pause of a closed slot after a refusal that names no retry hint; without one a refusing server is flooded. */
+const PAUSE_AFTER_REFUSAL_MS = 20;
+const PAUSE_AFTER_FAILURE_MS = 50;
+
+/** What every generator is given. */
+export interface GeneratorOptions {
+  run: LoadRun;
+  source: CallSource;
+  random: Random;
+  /** Warm-up and measured time together, in milliseconds. */
+  totalMs: number;
+}
+
+/** Starts the load; calls begin until the run stops accepting them. */
+export function startLoad(load: Load, options: GeneratorOptions): void {
+  switch (load.kind) {
+    case 'closed':
+      startClosed(load, options);
+      return;
+    case 'open':
+      startOpen(load, options);
+      return;
+    case 'sessions':
+      startSessions(load, options);
+      return;
+    case 'trace':
+      startTrace(load, options);
+  }
+}
+
+function startClosed(load: Extract<Load, { kind: 'closed' }>, { run, random }: GeneratorOptions): void {
+  const { think, rampMs = 0, inflightPerSession = 1 } = load;
+  for (const link of run.links) {
+    const startMs = (rampMs * link.index) / Math.max(1, run.links.length);
+    for (let slot = 0; slot < inflightPerSession; slot += 1) {
+      if (startMs === 0) callForever({ run, link, think, random }, run.now());
+      else run.at(startMs, () => callForever({ run, link, think, random }, startMs));
+    }
+  }
+}
+
+interface Slot {
+  run: LoadRun;
+  link: SessionLink;
+  think: Distribution | undefined;
+  random: Random;
+}
+
+function callForever(slot: Slot, due: number): void {
+  const { run, link } = slot;
+  if (!run.accepting || link.isDead) return;
+  run.launch(link, due, (end, at) => {
+    const next = at + pauseAfter(end, slot);
+    if (next === at) callForever(slot, at);
+    else run.at(next, () => callForever(slot, next));
+  });
+}
+
+function pauseAfter({ outcome, retryAfterMs }: CallEnd, { think, random }: Slot): number {
+  const thinkMs = think ? draw(think, random) : 0;
+  if (outcome === 'rejected') return Math.max(thinkMs, retryAfterMs ?? PAUSE_AFTER_REFUSAL_MS, 1);
+  if (outcome === 'closed' || outcome === 'connect_failed') return Math.max(thinkMs, PAUSE_AFTER_FAILURE_MS);
+  return thinkMs;
+}
+
+function startOpen(load: Extract<Load, { kind: 'open' }>, options: GeneratorOptions): void {
+  const { run, random, totalMs } = options;
+  const { maxInflight = Number.POSITIVE_INFINITY, onFull = 'queue', arrivals = { kind: 'poisson' } } = load;
+  const stages: Stage[] = load.stages ?? [{ durationMs: totalMs, rate: load.rate ?? 0 }];
+  const waiting: number[] = [];
+  let turn = 0;
+  let running = 0;
+  const launch = (due: number): void => {
+    const alive = run.links.filter((link) => !link.isDead);
+    const link = alive[turn % Math.max(1, alive.length)] ?? run.links[0];
+    turn += 1;
+    if (!link) return;
+    running += 1;
+    run.launch(link, due, () => {
+      running -= 1;
+      const next = run.accepting ? waiting.shift() : undefined;
+      if (next !== undefined) launch(next);
+    });
+  };
+  onSchedule(run, arrivalTimes(stages, arrivals, random), (due) => {
+    if (running < maxInflight) launch(due);
+    else if (onFull === 'drop') run.drop(turn % Math.max(1, run.links.length), due);
+    else waiting.push(due);
+  });
+  run.whenStopped(() => {
+    for (const due of waiting.splice(0)) run.drop(0, due);
+  });
+}
+
+/** Calls `work` at each time of the schedule; a late turn catches up at once and never moves what follows. */
+function onSchedule(run: LoadRun, times: Iterator<number>, work: (due: number) => void): void {
+  let next = times.next();
+  const turn = (): void => {
+    while (!next.done && next.value <= run.now()) {
+      if (!run.accepting) return;
+      work(next.value);
+      next = times.next();
+    }
+    if (!next.done) run.at(next.value, turn);
+  };
+  turn();
+}
+
+function startSessions(load: Extract<Load, { kind: 'sessions' }>, options: GeneratorOptions): void {
+  const { run, random, totalMs } = options;
+  const { arrivals = { kind: 'poisson' }, calls, think, rate } = load;
+  onSchedule(run, arrivalTimes([{ durationMs: totalMs, rate }], arrivals, random), (due) => {
+    run.addSession().then(
+      (link) => callSome({ run, link, think, random }, due, calls),
+      () => run.fail(due),
+    );
+  });
+}
+
+function callSome(slot: Slot, due: number, left: number): void {
+  const { run, link } = slot;
+  if (left === 0 || !run.accepting) {
+    link.end().catch(() => undefined);
+    return;
+  }
+  run.launch(link, due, (end, at) => {
+    const next = at + pauseAfter(end, slot);
+    if (next === at) callSome(slot, at, left - 1);
+    else run.at(next, () => callSome(slot, next, left - 1));
+  });
+}
+
+function startTrace(load: Extract<Load, { kind: 'trace' }>, { run, source }: GeneratorOptions): void {
+  const calls = [...load.calls].sort((a, b) => a.atMs - b.atMs);
+  let index = 0;
+  const times = calls.map((call) => call.atMs)[Symbol.iterator]();
+  onSchedule(run, times, (due) => {
+    const traced = calls[index];
+    const link = run.links[index % Math.max(1, run.links.length)];
+    index += 1;
+    if (traced && link) run.launch(link, due, () => undefined, source.of(traced.entry, traced.serviceMs));
+  });
+}

@@ -1,0 +1,326 @@
+import type { CallRecord, CallRecords } from './call-records.ts';
+import type { CallSource } from './call-source.ts';
+import type { Cancel, Clock } from './clock.ts';
+import type { CallEnd, CallSink, Driver, PlannedCall } from './driver.ts';
+import { noOutcomes, type Outcome, type OutcomeCounts } from './outcome.ts';
+import type { ClientBehaviour } from './scenario.ts';
+import { SessionLink, type LinkOwner } from './session-link.ts';
+import type { Random } from './random.ts';
+
+/** How much longer than the server the client waits for an answer, in milliseconds, and as a share of short deadlines. */
+const LONGEST_GRACE_MS = 1000;
+const GRACE_SHARE = 0.5;
+
+/** What a load generator learns when its call has ended. */
+export type OnEnd = (end: CallEnd, at: number) => void;
+
+/** Settings of a {@link LoadRun}. */
+export interface LoadRunOptions {
+  driver: Driver;
+  clock: Clock;
+  records: CallRecords;
+  source: CallSource;
+  random: Random;
+  client: ClientBehaviour;
+  warmupMs: number;
+  maxCalls: number;
+  /** Told of every call as it ends. */
+  onRecord?: (record: CallRecord) => void;
+}
+
+class Flight implements CallSink, CallRecord {
+  readonly due: number;
+  lagMs = Number.NaN;
+  serviceMs = Number.NaN;
+  firstEventMs = Number.NaN;
+  firstTokenMs = Number.NaN;
+  maxGapMs = Number.NaN;
+  queuedMs = Number.NaN;
+  readonly askedMs: number;
+  tokens = 0;
+  readonly entry: number;
+  readonly session: number;
+  outcome: Outcome = 'censored';
+  code = '';
+  readonly provider: string;
+  readonly forced: boolean;
+  readonly warmup: boolean;
+  readonly call: PlannedCall;
+  readonly link: SessionLink;
+  readonly onEnd: OnEnd;
+  readonly #run: LoadRun;
+  sentAt = Number.NaN;
+  lastPieceAt = Number.NaN;
+  handle = 0;
+  timer: Cancel | undefined;
+  abandonTimer: Cancel | undefined;
+
+  constructor(run: LoadRun, link: SessionLink, due: number, call: PlannedCall, onEnd: OnEnd) {
+    this.#run = run;
+    this.link = link;
+    this.due = due;
+    this.call = call;
+    this.onEnd = onEnd;
+    this.askedMs = call.serviceMs ?? Number.NaN;
+    this.entry = call.entry;
+    this.session = link.index;
+    this.provider = call.provider ?? '';
+    this.forced = call.forcedTimeout;
+    this.warmup = due < run.warmupMs;
+  }
+
+  event(): void {
+    if (Number.isNaN(this.firstEventMs)) this.firstEventMs = this.#run.now() - this.sentAt;
+  }
+
+  piece(tokens: number): void {
+    const now = this.#run.now();
+    if (Number.isNaN(this.firstEventMs)) this.firstEventMs = now - this.sentAt;
+    if (Number.isNaN(this.firstTokenMs)) this.firstTokenMs = now - this.sentAt;
+    else this.maxGapMs = Math.max(Number.isNaN(this.maxGapMs) ? 0 : this.maxGapMs, now - this.lastPieceAt);
+    this.lastPieceAt = now;
+    this.tokens += tokens;
+  }
+
+  end(end: CallEnd): void {
+    this.#run.finish(this, end);
+  }
+}
+
+/**
+ * The heart of a run: launches calls over sessions, times them from when they were *due*, and turns each into exactly
+ * one record. Generators decide when; this class decides nothing about load.
+ */
+export class LoadRun implements LinkOwner {
+  readonly warmupMs: number;
+  readonly links: SessionLink[] = [];
+  readonly outcomes: OutcomeCounts = noOutcomes();
+  /** Calls planned, whether or not they could be sent. */
+  launched = 0;
+  sent = 0;
+  inFlight = 0;
+  peakInFlight = 0;
+  /** ∫ in-flight dt, in call-milliseconds, kept apart from the records so that it can contradict them. */
+  area = 0;
+  readonly #options: LoadRunOptions;
+  readonly #flights = new Set<Flight>();
+  #origin: number;
+  #areaAt = 0;
+  #accepting = true;
+  #whenIdle: (() => void) | undefined;
+  readonly #onStop: (() => void)[] = [];
+
+  constructor(options: LoadRunOptions) {
+    this.#options = options;
+    this.warmupMs = options.warmupMs;
+    this.#origin = options.clock.now();
+  }
+
+  /** Sets the run's time to 0: connecting is over, the load begins. */
+  begin(): void {
+    this.#origin = this.#options.clock.now();
+    this.#areaAt = 0;
+  }
+
+  /** Milliseconds since the load began. */
+  now(): number {
+    return this.#options.clock.now() - this.#origin;
+  }
+
+  at(time: number, work: () => void): Cancel {
+    return this.#options.clock.at(this.#origin + time, work);
+  }
+
+  /** False when no further call may begin. */
+  get accepting(): boolean {
+    return this.#accepting;
+  }
+
+  /** Opens one more session. @throws what the driver throws at the first attempt. */
+  async addSession(): Promise<SessionLink> {
+    const { driver, clock, client } = this.#options;
+    const link = new SessionLink({
+      index: this.links.length,
+      driver,
+      clock,
+      owner: this,
+      reconnect: client.reconnect ?? true,
+    });
+    this.links.push(link);
+    await link.open();
+    return link;
+  }
+
+  /** Plans one call that is due at `due` and sends it as soon as its session can. */
+  launch(link: SessionLink, due: number, onEnd: OnEnd, call: PlannedCall = this.#options.source.next()): void {
+    const flight = new Flight(this, link, due, call, onEnd);
+    this.launched += 1;
+    if (this.launched >= this.#options.maxCalls) this.stop();
+    this.#flights.add(flight);
+    const graceMs = Math.min(LONGEST_GRACE_MS, call.deadlineMs * GRACE_SHARE);
+    flight.timer = this.at(this.now() + call.deadlineMs + graceMs, () => this.#onClientTimeout(flight));
+    if (link.connection) this.#send(flight);
+    else if (link.isDead) this.finish(flight, { outcome: 'connect_failed' });
+  }
+
+  /** Counts a call that was due and is not sent because the scenario's cap on calls in flight is reached. */
+  drop(session: number, due: number): void {
+    this.#recordUnsent('dropped', session, due, this.#options.source.next());
+  }
+
+  #recordUnsent(outcome: Outcome, session: number, due: number, call: PlannedCall): void {
+    this.launched += 1;
+    this.outcomes[outcome] += 1;
+    const record: CallRecord = {
+      ...NEVER_SENT,
+      outcome,
+      due,
+      session,
+      entry: call.entry,
+      askedMs: call.serviceMs ?? Number.NaN,
+      provider: call.provider ?? '',
+      forced: call.forcedTimeout,
+      warmup: due < this.warmupMs,
+    };
+    this.#options.records.add(record);
+    this.#options.onRecord?.(record);
+  }
+
+  /** Counts a call whose session could not be opened. */
+  fail(due: number): void {
+    this.#recordUnsent('connect_failed', 0, due, this.#options.source.next());
+  }
+
+  /** No further call begins; those in flight go on. */
+  stop(): void {
+    if (!this.#accepting) return;
+    this.#accepting = false;
+    for (const work of this.#onStop.splice(0)) work();
+  }
+
+  /** Runs `work` when the run stops accepting calls. */
+  whenStopped(work: () => void): void {
+    this.#onStop.push(work);
+  }
+
+  /** Waits for the calls in flight, at most `limitMs`; what is left then is recorded as censored with its age. */
+  async drain(limitMs: number, signal?: AbortSignal): Promise<void> {
+    if (this.#flights.size > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.at(this.now() + limitMs, resolve);
+        this.#whenIdle = () => {
+          cancel();
+          resolve();
+        };
+        signal?.addEventListener('abort', () => resolve(), { once: true });
+        if (signal?.aborted) resolve();
+      });
+    }
+    for (const flight of this.#flights) {
+      if (!Number.isNaN(flight.sentAt)) flight.link.connection?.abandon(flight.handle, 'cancelled');
+      this.finish(flight, { outcome: Number.isNaN(flight.sentAt) ? 'connect_failed' : 'censored' });
+    }
+  }
+
+  /** Closes every session. */
+  async close(): Promise<void> {
+    await Promise.all(this.links.map((link) => link.end()));
+  }
+
+  finish(flight: Flight, end: CallEnd): void {
+    if (!this.#flights.delete(flight)) return;
+    flight.timer?.();
+    flight.abandonTimer?.();
+    const now = this.now();
+    flight.outcome = end.outcome;
+    flight.code = end.code ?? '';
+    flight.queuedMs = end.queuedMs ?? Number.NaN;
+    if (!Number.isNaN(flight.sentAt)) {
+      flight.serviceMs = now - flight.sentAt;
+      this.#count(now, -1);
+    }
+    this.outcomes[end.outcome] += 1;
+    this.#options.records.add(flight);
+    this.#options.onRecord?.(flight);
+    flight.onEnd(end, now);
+    this.#renewAfter(flight.link);
+    if (this.#flights.size === 0) this.#whenIdle?.();
+  }
+
+  lost(link: SessionLink, code: string): void {
+    for (const flight of this.#flights) {
+      if (flight.link === link && !Number.isNaN(flight.sentAt)) this.finish(flight, { outcome: 'closed', code });
+    }
+  }
+
+  ready(link: SessionLink): void {
+    for (const flight of this.#flights) {
+      if (flight.link === link && Number.isNaN(flight.sentAt)) this.#send(flight);
+    }
+  }
+
+  dead(link: SessionLink): void {
+    for (const flight of this.#flights) {
+      if (flight.link === link) this.finish(flight, { outcome: 'connect_failed' });
+    }
+  }
+
+  #send(flight: Flight): void {
+    const { link } = flight;
+    if (!link.connection) return;
+    const now = this.now();
+    flight.sentAt = now;
+    flight.lagMs = now - flight.due;
+    this.sent += 1;
+    link.sent += 1;
+    this.#count(now, 1);
+    flight.handle = link.connection.send(flight.call, flight);
+    this.#planAbandon(flight);
+  }
+
+  #planAbandon(flight: Flight): void {
+    const { abandon } = this.#options.client;
+    if (!abandon || this.#options.random.next() >= abandon.share) return;
+    flight.abandonTimer = this.at(flight.sentAt + abandon.afterMs, () => {
+      flight.link.connection?.abandon(flight.handle, 'cancelled');
+      this.finish(flight, { outcome: 'cancelled', code: 'ABANDONED' });
+    });
+  }
+
+  #onClientTimeout(flight: Flight): void {
+    if (Number.isNaN(flight.sentAt)) {
+      this.finish(flight, { outcome: 'connect_failed' });
+      return;
+    }
+    flight.link.connection?.abandon(flight.handle, 'timeout');
+    this.finish(flight, { outcome: 'timeout_client' });
+  }
+
+  #renewAfter(link: SessionLink): void {
+    const { callsPerConnection } = this.#options.client;
+    if (callsPerConnection === undefined || link.sent < callsPerConnection || !link.connection) return;
+    for (const flight of this.#flights) if (flight.link === link && !Number.isNaN(flight.sentAt)) return;
+    link.renew().catch(() => undefined);
+  }
+
+  #count(now: number, change: 1 | -1): void {
+    this.area += this.inFlight * (now - this.#areaAt);
+    this.#areaAt = now;
+    this.inFlight += change;
+    if (this.inFlight > this.peakInFlight) this.peakInFlight = this.inFlight;
+  }
+}
+
+const NEVER_SENT: Omit<
+  CallRecord,
+  'outcome' | 'due' | 'session' | 'entry' | 'askedMs' | 'provider' | 'forced' | 'warmup'
+> = {
+  lagMs: Number.NaN,
+  serviceMs: Number.NaN,
+  firstEventMs: Number.NaN,
+  firstTokenMs: Number.NaN,
+  maxGapMs: Number.NaN,
+  queuedMs: Number.NaN,
+  tokens: 0,
+  code: '',
+};

@@ -1,0 +1,208 @@
+import { loadavg } from 'node:os';
+
+import { CallRecords, type CallRecord } from './call-records.ts';
+import { CallSource } from './call-source.ts';
+import { systemClock, type Cancel, type Clock } from './clock.ts';
+import { collectResult } from './collect-result.ts';
+import type { Driver } from './driver.ts';
+import { startLoad } from './load-generator.ts';
+import { LoadTestError } from './load-test-error.ts';
+import { LoadRun } from './load-run.ts';
+import { LoopWatch } from './loop-watch.ts';
+import type { PermitWatch } from './permit-watch.ts';
+import { createRandom } from './random.ts';
+import type { FaultInjector, InjectedFault } from './recovery.ts';
+import type { RunResult } from './run-result.ts';
+import { drainOf, MAX_CALLS, sessionsOf, type Scenario } from './scenario.ts';
+import type { ExtraMetrics } from './threshold.ts';
+
+/** What a live view is told while a run goes on. */
+export interface RunProgress {
+  phase: 'connecting' | 'warm-up' | 'measuring' | 'draining' | 'settling' | 'done';
+  elapsedMs: number;
+  /** Warm-up and measured time together. */
+  totalMs: number;
+  sessions: number;
+  inFlight: number;
+  launched: number;
+  ok: number;
+  notOk: number;
+}
+
+/** How a scenario is run. */
+export interface RunOptions {
+  driver: Driver;
+  /** @defaultValue the machine's clock */
+  clock?: Clock;
+  /** @defaultValue 42 */
+  seed?: number;
+  /** Ends the load, drains and reports; the result says `interrupted`. */
+  signal?: AbortSignal;
+  /** Ends the drain as well. */
+  abandonSignal?: AbortSignal;
+  /** Told a few times a second. */
+  onProgress?: (progress: RunProgress) => void;
+  /** Told of every call as it ends; the record is only valid during the call. */
+  onCall?: (record: CallRecord) => void;
+  /** Reads the target's permits while the run goes on. */
+  permits?: PermitWatch;
+  /** Carries out the scenario's faults. */
+  faults?: FaultInjector;
+  /** Noted in the report: the factor that the scenario was scaled with. @defaultValue 1 */
+  timeScale?: number;
+  /** Noted in the report. */
+  command?: string;
+  /** Undecided thresholds do not fail the run. @defaultValue false */
+  allowUndecided?: boolean;
+  /** Stall of the load tester that voids the run, in milliseconds. @defaultValue 150 */
+  maxStallMs?: number;
+  /** Numbers for thresholds that a plain run cannot measure. */
+  extra?: ExtraMetrics;
+}
+
+const PROGRESS_EVERY_MS = 250;
+/** Step between readings of the permits after the drain, in milliseconds. */
+const SETTLE_STEP_MS = 100;
+
+/**
+ * Runs a scenario and returns everything known about it. What goes wrong during the run is in the result; only misuse throws.
+ *
+ * @throws LoadTestError FAULTS_UNAVAILABLE when the scenario injects faults and `faults` is missing.
+ */
+export async function runScenario(scenario: Scenario, options: RunOptions): Promise<RunResult> {
+  const { driver, clock = systemClock, seed = 42, permits } = options;
+  if ((scenario.faults ?? []).length > 0 && !options.faults) {
+    throw new LoadTestError(
+      'FAULTS_UNAVAILABLE',
+      `scenario ${scenario.name} injects faults, and the target offers no way to`,
+    );
+  }
+  const startedAt = new Date(clock.wallNow()).toISOString();
+  const loadAverage = clock.virtual ? 0 : (loadavg()[0] ?? 0);
+  const records = new CallRecords();
+  const source = new CallSource(scenario, seed);
+  const warmupMs = scenario.warmupMs ?? 0;
+  const totalMs = warmupMs + scenario.durationMs;
+  const run = new LoadRun({
+    driver,
+    clock,
+    records,
+    source,
+    random: createRandom(seed, 'client'),
+    client: scenario.client ?? {},
+    warmupMs,
+    maxCalls: scenario.maxCalls ?? MAX_CALLS,
+    ...(options.onCall && { onRecord: options.onCall }),
+  });
+  const tell = teller(run, totalMs, options.onProgress);
+  const watch = new LoopWatch(clock);
+  const injected: InjectedFault[] = [];
+  const failedFaults: string[] = [];
+
+  tell('connecting');
+  const opening = Array.from({ length: sessionsOf(scenario.load) }, () => run.addSession());
+  await Promise.allSettled(opening);
+  const isReachable = run.links.length === 0 || run.links.some((link) => link.connection !== undefined);
+  run.begin();
+  let loadMs = 0;
+  if (isReachable) {
+    watch.start();
+    permits?.start(() => run.now());
+    const timers = planFaults(scenario, { run, injected, failedFaults, faults: options.faults });
+    startLoad(scenario.load, { run, source, random: createRandom(seed, 'arrivals'), totalMs });
+    await untilOver(run, totalMs, options.signal, () => tell(run.now() < warmupMs ? 'warm-up' : 'measuring'));
+    for (const cancel of timers) cancel();
+    loadMs = run.now();
+    tell('draining');
+    await run.drain(drainOf(scenario), options.abandonSignal);
+    watch.stop();
+  }
+  const drainedMs = run.now() - loadMs;
+  await run.close();
+  if (permits && isReachable) {
+    tell('settling');
+    const leaked = injected.filter(({ fault }) => fault.kind === 'leak').length;
+    await permits.settle(SETTLE_STEP_MS, () => (permits.counters.at(-1)?.recoveries ?? 0) >= leaked);
+  }
+  await driver.close?.();
+  tell('done');
+  return collectResult({
+    scenario,
+    options,
+    run,
+    records,
+    startedAt,
+    loadAverage,
+    loadMs,
+    drainedMs,
+    longestStallMs: watch.longestStallMs,
+    injected,
+    failedFaults,
+    seed,
+  });
+}
+
+function teller(
+  run: LoadRun,
+  totalMs: number,
+  onProgress: RunOptions['onProgress'],
+): (phase: RunProgress['phase']) => void {
+  return (phase) =>
+    onProgress?.({
+      phase,
+      elapsedMs: run.now(),
+      totalMs,
+      sessions: run.links.filter((link) => link.connection !== undefined).length,
+      inFlight: run.inFlight,
+      launched: run.launched,
+      ok: run.outcomes.ok,
+      notOk: run.launched - run.inFlight - run.outcomes.ok,
+    });
+}
+
+interface FaultPlan {
+  run: LoadRun;
+  injected: InjectedFault[];
+  failedFaults: string[];
+  faults: FaultInjector | undefined;
+}
+
+function planFaults(scenario: Scenario, { run, injected, failedFaults, faults }: FaultPlan): Cancel[] {
+  if (!faults) return [];
+  const warmupMs = scenario.warmupMs ?? 0;
+  return (scenario.faults ?? []).map((fault) =>
+    run.at(warmupMs + fault.at * scenario.durationMs, () => {
+      const atMs = run.now();
+      injected.push({ fault, atMs });
+      faults.inject(fault).catch((error: unknown) => {
+        injected.splice(
+          injected.findIndex((one) => one.fault === fault),
+          1,
+        );
+        failedFaults.push(`${fault.kind}: ${error instanceof Error ? error.message : String(error)}`);
+      });
+    }),
+  );
+}
+
+/** Until the time is over, the calls are used up, or the run is interrupted. */
+function untilOver(run: LoadRun, totalMs: number, signal: AbortSignal | undefined, tick: () => void): Promise<void> {
+  return new Promise((resolve) => {
+    let ticker: Cancel | undefined;
+    const end = run.at(totalMs, () => run.stop());
+    const stop = (): void => run.stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    run.whenStopped(() => {
+      end();
+      ticker?.();
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    });
+    const again = (): void => {
+      tick();
+      ticker = run.at(run.now() + PROGRESS_EVERY_MS, again);
+    };
+    again();
+    if (signal?.aborted) run.stop();
+  });
+}
