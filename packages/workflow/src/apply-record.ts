@@ -3,7 +3,7 @@ import { REPORT_STEP } from './claim.ts';
 import { digest, likeness, mask, sketch } from './fingerprint.ts';
 import type { EvidenceRecord, JournalRecord, RecordOf } from './journal.ts';
 import type { ModelSource } from './model.ts';
-import { readOptions } from './request-options.ts';
+import { readOptions } from './read-options.ts';
 import { emptyState, type RunState, type SeenEvidence, type Turn } from './run-state.ts';
 import { covers, parseSource } from './source-place.ts';
 
@@ -219,7 +219,9 @@ export function findEvidence(state: RunState, source: string, quote: string | un
   const cited = parseSource(source);
   const candidates = state.evidenceByBase.get(cited.base) ?? [];
   const words = quote === undefined ? '' : squeeze(quote);
-  return candidates.findLast((seen) => covers(seen.place, cited) && (words === '' || squeeze(seen.text).includes(words)));
+  return candidates.findLast(
+    (seen) => covers(seen.place, cited) && (words === '' || squeeze(seen.text).includes(words)),
+  );
 }
 
 /** Quotes are compared without spacing, case and the line numbers that file tools print. */
@@ -277,14 +279,17 @@ function onResumed(state: RunState, record: RecordOf<'run.resumed'>): void {
   state.suspended = undefined;
   state.finished = undefined;
   state.failed = undefined;
-  state.finalText = undefined;
   state.pending = undefined;
   state.done.windowFrom = state.rounds.length;
   state.done.rung = 0;
   state.done.total = 0;
   state.done.verify = 0;
   const { answer, grant } = record;
-  if (answer !== undefined) addTurn(state, { kind: 'user', step: state.steps, text: answer });
+  if (answer !== undefined || grant !== undefined) state.finalText = undefined;
+  // An answer about an interrupted call becomes that call's result; between a call and its result nothing may be said.
+  if (answer !== undefined && state.openStep === undefined) {
+    addTurn(state, { kind: 'user', step: state.steps, text: answer });
+  }
   if (grant === undefined) return;
   state.grantedSteps += grant.steps ?? 0;
   if (grant.deadlineAt !== undefined) state.deadlineAt = grant.deadlineAt;

@@ -140,12 +140,18 @@ function claimedEnd(look: Look, made: MadeClaim): Decision {
     { name: 'gaps', value: covered.missing.length },
     { name: 'valid_citations', value: made.valid },
   ];
-  if (state.done.verify < allowed && state.done.verifyTotal < MAX_VERIFY) {
+  if (verifyUsed(state) < allowed && state.done.verifyTotal < MAX_VERIFY) {
     const text = bare ? groundsText(made.valid) : verifyText(covered.missing, plan.requirements);
     return { action: 'verify', because, text };
   }
-  if (!isSupported(state, made)) return stop({ kind: 'no_progress', detector: 'unsupported', since: made.step }, ...because);
+  if (!isSupported(state, made))
+    return stop({ kind: 'no_progress', detector: 'unsupported', since: made.step }, ...because);
   return confirm(look);
+}
+
+/** Requests so far: since the last news for a model, in all for a caller, who need not be asked a third time. */
+function verifyUsed({ start, done }: RunState): number {
+  return start?.mode === 'caller' ? done.verifyTotal : done.verify;
 }
 
 /** Without a checklist the calibrated probability says how often to ask. */
@@ -177,7 +183,8 @@ function confirm(look: Look): Decision {
   const { state, plan, policy } = look;
   const made = state.claims.at(-1);
   const judge = verdictOf(state, 'judge');
-  if (plan.judge && judge === undefined && canReview(state, 'judge')) return { action: 'judge', because: [{ name: 'claimed' }] };
+  if (plan.judge && judge === undefined && canReview(state, 'judge'))
+    return { action: 'judge', because: [{ name: 'claimed' }] };
   if (judge?.ok === false && mayVerify(look)) return verifyVerdict(look, judge);
   const expert = verdictOf(state, 'expert');
   const p = made?.p ?? 0;
@@ -197,7 +204,10 @@ function complete({ state, plan, covered, bare }: Look): Decision {
   const judged = !plan.judge || judge?.ok === true;
   const verified = !bare && covered.missing.length === 0 && refused.length === 0 && judged;
   const grade = covered.grade === undefined ? {} : { grade: covered.grade };
-  return stop({ kind: 'complete', verified, gaps, ...grade }, { name: 'confirmed', value: state.claims.at(-1)?.p ?? 0 });
+  return stop(
+    { kind: 'complete', verified, gaps, ...grade },
+    { name: 'confirmed', value: state.claims.at(-1)?.p ?? 0 },
+  );
 }
 
 /** The reviewer's verdict on the current findings. */
@@ -211,7 +221,7 @@ function canReview(state: RunState, by: Verdict['by']): boolean {
 }
 
 function mayVerify({ state, policy }: Look): boolean {
-  return state.done.verify < policy.verifyNudges && state.done.verifyTotal < MAX_VERIFY;
+  return verifyUsed(state) < policy.verifyNudges && state.done.verifyTotal < MAX_VERIFY;
 }
 
 function verifyVerdict({ plan }: Look, verdict: Verdict): Decision {
@@ -230,7 +240,8 @@ function noProgress(look: Look): Decision | undefined {
   const { state, policy } = look;
   const found = detectNoProgress(state.rounds.slice(state.done.windowFrom), policy);
   if (found === undefined) return undefined;
-  const recovered = state.rounds.slice(state.done.windowFrom).filter(({ novel }) => novel > 0).length >= RECOVERY_ROUNDS;
+  const recovered =
+    state.rounds.slice(state.done.windowFrom).filter(({ novel }) => novel > 0).length >= RECOVERY_ROUNDS;
   const used = state.done.total >= MAX_RUNGS ? policy.ladder.length : recovered ? 0 : state.done.rung;
   const rung = Math.min(used, policy.ladder.length - 1);
   const because: Signal[] = [

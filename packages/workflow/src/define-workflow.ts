@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Claim } from './claim.ts';
 import type { EvidenceItem, EvidenceTool } from './evidence-tool.ts';
 import type { ContentPart } from './model.ts';
+import { readOptions } from './read-options.ts';
 import type { TerminationPolicy } from './termination-policy.ts';
 import { WorkflowError } from './workflow-error.ts';
 
@@ -98,6 +99,8 @@ export interface BoundWorkflow {
   readonly prompt: () => string | readonly ContentPart[];
   readonly requirements: readonly Requirement[];
   readonly panel: readonly PanelMember[];
+  /** Whether the caller wants a reviewer (`use_assistant_model`). */
+  readonly review: boolean;
   readonly guide: (context: Omit<GuideContext, 'input'>) => readonly string[];
 }
 
@@ -149,6 +152,7 @@ function bind<S extends z.ZodType>(spec: WorkflowSpec<S>, raw: unknown): BoundWo
     prompt: () => spec.prompt(input),
     requirements: spec.requirements?.(input) ?? [],
     panel: spec.panel?.(input) ?? [],
+    review: readOptions(input).use_assistant_model ?? true,
     guide: (context) => spec.guide?.({ ...context, input }) ?? [],
   };
 }

@@ -99,7 +99,8 @@ function stagnation(rounds: readonly Round[], length: number): Detection | undef
 function nearDuplicate(rounds: readonly Round[]): Detection | undefined {
   const last = rounds.slice(-NEAR_REPEATS);
   const [first] = last;
-  if (first === undefined || last.length < NEAR_REPEATS || !last.every((round) => round.calls.length > 0)) return undefined;
+  if (first === undefined || last.length < NEAR_REPEATS || !last.every((round) => round.calls.length > 0))
+    return undefined;
   const soft = last.map((round) => setOf(round.calls.map((call) => `${call.soft}=${call.softResult}`)));
   return allSame(soft) ? { detector: 'near_dup', since: first.step } : undefined;
 }

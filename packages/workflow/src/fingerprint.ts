@@ -11,7 +11,10 @@ const NOISE: readonly (readonly [RegExp, string])[] = [
   [/\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b/g, '<time>'],
   [/\b1[5-9]\d{8}(?:\d{3})?\b/g, '<time>'],
   [/\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,}\b/gi, '<id>'],
-  [/\b(request|req|trace|span|session|call|txn|nonce|correlation)(?:[_-]?id)?(["']?\s*[=:_#-]\s*["']?)[\w-]*\d[\w-]*/gi, '$1$2<id>'],
+  [
+    /\b(request|req|trace|span|session|call|txn|nonce|correlation)(?:[_-]?id)?(["']?\s*[=:_#-]\s*["']?)[\w-]*\d[\w-]*/gi,
+    '$1$2<id>',
+  ],
   [/\b\d+(?:\.\d+)?\s?(?:ms|µs|us|ns|s|secs?|seconds)\b/g, '<duration>'],
   [/\s+/g, ' '],
 ];
@@ -28,7 +31,9 @@ export function maskNumbers(text: string): string {
 
 /** The kind of an error, whatever names, places and numbers it carries. */
 export function maskError(text: string): string {
-  return maskNumbers(text).replace(/(["'`]).*?\1/g, '<q>').toLowerCase();
+  return maskNumbers(text)
+    .replace(/(["'`]).*?\1/g, '<q>')
+    .toLowerCase();
 }
 
 /** A short digest of a text. */
@@ -51,7 +56,10 @@ const LANES = 16;
  * estimates how alike the texts are. Empty for short texts.
  */
 export function sketch(text: string): number[] {
-  const words = mask(text).toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '');
+  const words = mask(text)
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter((word) => word !== '');
   if (words.length < MIN_WORDS) return [];
   const lanes = Array.from({ length: LANES }, () => 0xffffffff);
   for (let index = 0; index + SHINGLE <= words.length; index += 1) {

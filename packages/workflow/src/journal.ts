@@ -83,8 +83,8 @@ interface RunStarted {
   readonly canAsk: boolean;
   /** Tools offered to the model. */
   readonly tools: readonly string[];
-  /** A fork's change to its input. */
-  readonly patch?: unknown;
+  /** USD per million tokens of the agent's model, when it is known. */
+  readonly price?: { readonly input: number; readonly output: number };
 }
 
 interface StepStarted {

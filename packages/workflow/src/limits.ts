@@ -7,8 +7,8 @@ export interface Estimate {
   readonly tokens: number;
   /** Tokens kept back for the final answer. */
   readonly finalTokens: number;
-  /** USD per token; absent when the price is not known. */
-  readonly usdPerToken?: number;
+  /** USD of both together; absent when the price is not known. */
+  readonly usd?: number;
 }
 
 /** A mean call may take this much longer before the deadline is in danger. */
@@ -42,6 +42,14 @@ function budgetReached({ budget, spent }: RunState, estimate: Estimate): 'usd' |
   const wanted = estimate.tokens + estimate.finalTokens;
   if (budget.tokens !== undefined && spent.totalTokens + wanted > budget.tokens) return 'tokens';
   if (budget.usd === undefined) return undefined;
-  if (estimate.usdPerToken === undefined) return budget.onUnknownPrice === 'warn' ? undefined : 'usd';
-  return spent.costUsd + wanted * estimate.usdPerToken > budget.usd ? 'usd' : undefined;
+  if (estimate.usd === undefined) return budget.onUnknownPrice === 'warn' ? undefined : 'usd';
+  return spent.costUsd + estimate.usd > budget.usd ? 'usd' : undefined;
+}
+
+/** Whether the final answer itself still fits. */
+export function finalFits(state: RunState, estimate: Estimate, at: number): boolean {
+  if (state.deadlineAt !== undefined && at >= state.deadlineAt) return false;
+  const { tokens, usd } = state.budget;
+  if (tokens !== undefined && state.spent.totalTokens + estimate.finalTokens > tokens) return false;
+  return usd === undefined || state.spent.costUsd < usd;
 }

@@ -1,5 +1,5 @@
-import { JournalIndex } from './journal-index.ts';
-import type { WorkflowStore } from './store.ts';
+import { JournalBook } from './journal-book.ts';
+import type { StoredRecord, WorkflowStore } from './store.ts';
 
 /**
  * Keeps journals in memory: nothing survives the process.
@@ -7,20 +7,37 @@ import type { WorkflowStore } from './store.ts';
  * @param clock Epoch ms; leases end by it.
  */
 export function memoryStore(clock: () => number = Date.now): WorkflowStore {
-  const index = new JournalIndex(clock);
+  const book = new JournalBook(clock);
+  const records = new Map<string, StoredRecord[]>();
   return {
     caps: { durable: 'none', multiProcess: false },
-    create: (header) => Promise.resolve(index.create(header)),
-    header: (id) => Promise.resolve(index.find(id)?.header),
-    append: async (id, expectedSeq, records, lease) => index.append(id, expectedSeq, records, lease),
-    async *read(id, range) {
-      yield* index.read(id, range);
+    create: async (header) => {
+      if (book.create(header) === undefined) return 'exists';
+      records.set(header.id, []);
+      return 'created';
     },
-    acquire: async (id, owner, ttlMs) => index.acquire(id, owner, ttlMs),
-    renew: (lease, ttlMs) => Promise.resolve(index.renew(lease, ttlMs)),
-    release: (lease) => Promise.resolve(index.release(lease)),
-    list: (filter) => Promise.resolve(index.list(filter)),
-    prune: (filter) => Promise.resolve(index.prune(filter).length),
-    close: () => Promise.resolve(),
+    header: async (id) => book.find(id)?.header,
+    append: async (id, expectedSeq, added, lease) => {
+      const { lastSeq } = book.accept(id, expectedSeq, added, lease);
+      records.get(id)?.push(...structuredClone(added));
+      return lastSeq;
+    },
+    async *read(id, range = {}) {
+      book.get(id);
+      yield* (records.get(id) ?? []).slice(Math.max(0, (range.fromSeq ?? 1) - 1), range.toSeq);
+    },
+    acquire: async (id, owner, ttlMs) => book.acquire(id, owner, ttlMs),
+    renew: async (lease, ttlMs) => book.renew(lease, ttlMs),
+    release: async (lease) => book.release(lease),
+    list: async (filter) => book.list(filter),
+    prune: async (filter) => {
+      const gone = book.prunable(filter);
+      for (const id of gone) {
+        book.remove(id);
+        records.delete(id);
+      }
+      return gone.length;
+    },
+    close: async () => undefined,
   };
 }

@@ -21,14 +21,17 @@ export function verifyText(gaps: readonly string[], requirements: readonly Requi
     const found = requirements.find(({ id }) => id === gap);
     return found === undefined ? `- ${gap}` : `- ${gap}: ${found.description}`;
   });
-  return ['Not finished: these are not backed by anything you saw yet.', ...open, 'Look, then cite {requirement, source, quote}.'].join(
-    '\n',
-  );
+  return [
+    'Not finished: these are not backed by anything you saw yet.',
+    ...open,
+    'Look, then cite {requirement, source, quote}.',
+  ].join('\n');
 }
 
 /** Asks what an answer rests on, when there is no checklist to name gaps. */
 export function groundsText(valid: number): string {
-  const lead = valid === 0 ? 'Nothing you cited was seen in this run.' : 'Before this counts as finished: re-read the task.';
+  const lead =
+    valid === 0 ? 'Nothing you cited was seen in this run.' : 'Before this counts as finished: re-read the task.';
   return `${lead} Check each part of the task against something you saw, cite it as {source, quote}, and go on if a part is open.`;
 }
 

@@ -1,33 +1,16 @@
-import { z } from 'zod';
-
 import type { Workflow } from './define-workflow.ts';
+import type { CallPurpose } from './journal.ts';
 import type { ModelAsk, ModelRequest, ModelRole } from './model.ts';
+import { readOptions } from './read-options.ts';
 
-/** The fields of an input that the engine itself reads; what a workflow does not have is absent. */
-const RequestOptions = z.looseObject({
-  model: z.string().optional(),
-  provider: z.string().optional(),
-  temperature: z.number().optional(),
-  thinking_mode: z.enum(['minimal', 'low', 'medium', 'high', 'max']).optional(),
-  use_websearch: z.boolean().optional(),
-  continuation_id: z.string().optional(),
-  use_assistant_model: z.boolean().optional(),
-  prompt: z.string().optional(),
-  step: z.string().optional(),
-  simulate: z.object({ serviceMs: z.number() }).optional(),
-});
-type RequestOptions = z.infer<typeof RequestOptions>;
-
-/** Reads the engine's own fields out of a parsed input. */
-export function readOptions(input: unknown): RequestOptions {
-  const parsed = RequestOptions.safeParse(input);
-  return parsed.success ? parsed.data : {};
-}
-
-/** Which model an input asks for; the workflow's default model only with its own provider. */
+/**
+ * Which model an input asks for. The workflow's default model goes only with its own provider, and a reviewer is asked
+ * for from the other vendor.
+ */
 export function toModelAsk(workflow: Workflow, input: unknown, role: ModelRole): ModelAsk {
   const options = readOptions(input);
   const provider = options.provider ?? (options.model === undefined ? workflow.defaultProvider : undefined);
+  if (role !== 'agent') return { tool: workflow.name, role, ...otherVendor(provider) };
   const fits = options.provider === undefined || options.provider === workflow.defaultProvider;
   const model = options.model ?? (fits ? workflow.defaultModel : undefined);
   return {
@@ -36,6 +19,29 @@ export function toModelAsk(workflow: Workflow, input: unknown, role: ModelRole):
     ...(provider === undefined ? {} : { provider }),
     ...(model === undefined ? {} : { model }),
   };
+}
+
+function otherVendor(provider: string | undefined): { provider?: string } {
+  if (provider === 'glm') return { provider: 'kimi' };
+  return provider === 'kimi' ? { provider: 'glm' } : {};
+}
+
+/** Steps over which a simulated service time is spread; the final answer takes what is left. */
+const SHARED_STEPS = 5;
+
+/** This call's share of the simulated service time the input asks for, in ms. */
+export function serviceShare(
+  workflow: Workflow,
+  input: unknown,
+  step: number,
+  purpose: CallPurpose,
+): number | undefined {
+  const total = readOptions(input).simulate?.serviceMs;
+  if (total === undefined) return undefined;
+  if (workflow.kind === 'chat') return total;
+  const share = total / (SHARED_STEPS + 1);
+  if (purpose === 'step') return step <= SHARED_STEPS ? share : 0;
+  return purpose === 'final' ? total - share * Math.min(step, SHARED_STEPS) : 0;
 }
 
 /** The settings of a request that follow from the input. `serviceMs` is this call's share of a simulated time. */

@@ -1,16 +1,11 @@
-import { execFile } from 'node:child_process';
-import { devNull } from 'node:os';
 import { sep } from 'node:path';
 
 import { EvidenceError } from './evidence-error.ts';
+import { assertOwnRepository } from './git-repository.ts';
+import { git } from './git.ts';
 import { numberDiff } from './number-diff.ts';
 import type { Observation } from './observation.ts';
 import type { FoundPath, Roots } from './roots.ts';
-
-/** Longest time one git command may take, in milliseconds. */
-export const GIT_TIMEOUT_MS = 10_000;
-/** Largest output taken from git, in bytes. */
-export const MAX_GIT_BYTES = 4 * 1024 * 1024;
 
 /** Arguments of {@link gitDiff}. */
 export interface GitDiffAsk {
@@ -25,18 +20,11 @@ export interface GitDiffAsk {
 /** A revision as people write it; never something git could read as an option or a range with a pathspec. */
 const REVISION = /^[A-Za-z0-9_][A-Za-z0-9_./~^@{}-]{0,199}$/;
 
-/** git must not run anything that the repository's own configuration names. */
-const SAFE_CONFIG = [
-  'core.quotePath=false',
-  'core.fsmonitor=false',
-  `core.hooksPath=${devNull}`,
-  `core.attributesFile=${devNull}`,
-];
-
 /**
  * Shows what changed in a git working tree, limited to one root. Lines that exist now carry their number, so that
  * `file:line` can be read again. Secret files are left out. No external diff, filter, hook or file monitor is run, and
- * no network is used. A root that is not in a repository gives `GIT_FAILED`.
+ * no network is used. A root that is not in a repository gives `GIT_FAILED`, and
+ * so does a repository whose data lies elsewhere (submodule, `.git` that points out).
  *
  * @throws {@link EvidenceError} as {@link Roots.locate}, `INVALID_ARGUMENTS`, `GIT_FAILED`, `ABORTED`.
  */
@@ -45,6 +33,7 @@ export async function gitDiff(roots: Roots, ask: GitDiffAsk, signal?: AbortSigna
     throw new EvidenceError('INVALID_ARGUMENTS', `compare_to is not a revision: ${ask.compare_to}`);
   }
   const found = await locateForDiff(roots, ask.path);
+  await assertOwnRepository(found.root.real, signal);
   const filters = await filterOverrides(found.root.real, signal);
   const output = await git(found.root.real, [...filters, ...diffArguments(found.real, ask)], signal);
   return numberDiff(output, (inside) => roots.show(found.root, `${found.root.real}${sep}${inside}`));
@@ -83,39 +72,4 @@ async function filterOverrides(folder: string, signal: AbortSignal | undefined):
   return [...names].flatMap((name) =>
     ['clean=', 'smudge=', 'process=', 'required=false'].flatMap((setting) => ['-c', `filter.${name}.${setting}`]),
   );
-}
-
-function git(folder: string, args: readonly string[], signal: AbortSignal | undefined): Promise<string> {
-  const config = SAFE_CONFIG.flatMap((setting) => ['-c', setting]);
-  return new Promise((done, fail) => {
-    execFile(
-      'git',
-      ['--no-pager', '--literal-pathspecs', ...config, ...args],
-      { cwd: folder, env: environment(), timeout: GIT_TIMEOUT_MS, maxBuffer: MAX_GIT_BYTES, signal, encoding: 'utf8' },
-      (error, stdout, stderr) => {
-        if (error === null) done(stdout);
-        else if (signal?.aborted === true)
-          fail(new EvidenceError('ABORTED', 'git was stopped', { cause: signal.reason }));
-        else fail(new EvidenceError('GIT_FAILED', firstLine(stderr) ?? `git failed: ${error.code ?? error.message}`));
-      },
-    );
-  });
-}
-
-/** Only what git needs: no user or system configuration, no credentials, no prompt, no lock, no fetch. */
-function environment(): NodeJS.ProcessEnv {
-  return {
-    PATH: process.env['PATH'],
-    LC_ALL: 'C',
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_CONFIG_GLOBAL: devNull,
-    GIT_TERMINAL_PROMPT: '0',
-    GIT_OPTIONAL_LOCKS: '0',
-    GIT_NO_LAZY_FETCH: '1',
-  };
-}
-
-function firstLine(text: string): string | undefined {
-  const line = text.split('\n').find((candidate) => candidate.trim() !== '');
-  return line?.replace(/^fatal: /, '').replaceAll(/\/[^\s']+/g, '…');
 }

@@ -24,7 +24,8 @@ export interface ListFilesAsk {
 export async function listFiles(roots: Roots, ask: ListFilesAsk, signal?: AbortSignal): Promise<Observation> {
   const notes: WalkNotes = { secrets: 0, links: 0, isCut: false };
   const lines: string[] = [];
-  for (const start of await startFolders(roots, ask.path)) {
+  const starts = await startFolders(roots, ask.path);
+  for (const start of starts) {
     for await (const file of walkFiles(roots, start, notes, signal)) {
       if (lines.length >= MAX_LISTED) {
         notes.isCut = true;
@@ -36,7 +37,8 @@ export async function listFiles(roots: Roots, ask: ListFilesAsk, signal?: AbortS
     }
   }
   const text = [`${lines.length} files`, ...lines, ...describe(notes)].join('\n');
-  return { text, evidence: lines.length === 0 ? [] : [{ source: ask.path ?? '.', text }] };
+  const source = starts.length === 1 ? (starts[0]?.shown ?? '.') : '.';
+  return { text, evidence: lines.length === 0 ? [] : [{ source, text }] };
 }
 
 /** Where a walk starts: the named folder, or every root. */

@@ -35,10 +35,8 @@ export async function readFile(roots: Roots, ask: ReadFileAsk): Promise<Observat
   }
   const shown = lines.slice(first - 1, last).map((line, index) => `${first + index}| ${cutLine(line)}`);
   const more = last < lines.length ? [`(more: start_line ${last + 1})`] : [];
-  return {
-    text: [`${found.shown} lines ${first}-${last} of ${lines.length}`, ...shown, ...more].join('\n'),
-    evidence: [{ source: `${found.shown}:${first}-${last}`, text: shown.join('\n') }],
-  };
+  const text = [`${found.shown} lines ${first}-${last} of ${lines.length}`, ...shown, ...more].join('\n');
+  return { text, evidence: [{ source: `${found.shown}:${first}-${last}`, text }] };
 }
 
 /** A line short enough to show. */

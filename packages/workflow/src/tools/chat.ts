@@ -11,7 +11,9 @@ export const chat: Workflow = defineWorkflow({
   version: 1,
   kind: 'chat',
   description: 'Ask a question or think something through; one answer.',
-  input: chatInput({ files: paths.optional().describe('Files the question is about') }),
+  input: chatInput({
+    files: paths.optional().describe('Names of files the question is about; only named to the model, not read'),
+  }),
   ...QUICK_MODEL,
   systemPrompt: () =>
     [

@@ -37,6 +37,11 @@ const voices = z
   .optional()
   .describe('Who is asked; each (model, stance) once. Default: GLM for, Kimi against');
 
+const guide = stepGuide([
+  'Put the question to each model on its own, in the same words.',
+  'Report each answer as its own step.',
+]);
+
 /** Asks several models, blind to one another, and weighs their answers. */
 export const consensus: Workflow = defineWorkflow({
   name: 'consensus',
@@ -80,14 +85,28 @@ export const consensus: Workflow = defineWorkflow({
             accepts: (evidence) => evidence.source.startsWith('panel:'),
           },
         ],
-  guide: stepGuide([
-    'Put the question to each model on its own, in the same words.',
-    'Report each answer as its own step.',
-  ]),
+  guide: (context) => [...progress(context.input), ...guide(context)],
 });
 
 function voiceKey(voice: Voice): string {
-  return `${voice.provider ?? ''}${voice.model === undefined ? '' : `/${voice.model}`} ${voice.stance}`.trim();
+  const model = [voice.provider, voice.model].filter((part) => part !== undefined).join('/');
+  return `${model || 'default model'} ${voice.stance}`;
+}
+
+const Progress = z.object({
+  models: voices,
+  current_model_index: z.number().optional(),
+  model_responses: z.array(z.unknown()).optional(),
+});
+
+/** Who is to be asked next, and how many have answered. */
+function progress(input: unknown): string[] {
+  const { models, current_model_index: index, model_responses: heard } = Progress.safeParse(input).data ?? {};
+  const next = index === undefined ? undefined : models?.[index];
+  return [
+    ...(next === undefined ? [] : [`Ask next: ${voiceKey(next)}. ${next.stance_prompt ?? STANCE[next.stance]}`]),
+    ...(heard === undefined ? [] : [`Answered: ${heard.length} of ${(models ?? DEFAULT_VOICES).length}.`]),
+  ];
 }
 
 function toMember(voice: Voice, question: string): PanelMember {

@@ -12,6 +12,19 @@ import { workingPrompt } from './working-rules.ts';
 
 const count = z.number().int().min(0);
 
+const guide = stepGuide(['List the files to document.', 'Document one file completely, then report it.']);
+
+const Progress = z.object({ num_files_documented: count.optional(), total_files_to_document: count.optional() });
+
+/** How many files are left. */
+function progress(input: unknown): string[] {
+  const { num_files_documented: done, total_files_to_document: total } = Progress.safeParse(input).data ?? {};
+  if (done === undefined || total === undefined) return [];
+  return [
+    done < total ? `${total - done} of ${total} files are left; go on with the next.` : 'All files are documented.',
+  ];
+}
+
 /** Writes documentation comments for code. */
 export const docgen: Workflow = defineWorkflow({
   name: 'docgen',
@@ -46,5 +59,5 @@ export const docgen: Workflow = defineWorkflow({
     shown('subject', 'the code that is documented'),
     shown('behaviour', 'the lines a described behaviour rests on'),
   ],
-  guide: stepGuide(['List the files to document.', 'Document one file completely, then report it.']),
+  guide: (context) => [...progress(context.input), ...guide(context)],
 });

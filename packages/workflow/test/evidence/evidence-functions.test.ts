@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile as readRaw, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile as readRaw, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -44,6 +44,12 @@ describe('listFiles', () => {
       ].join('\n'),
     );
     expect(seen.evidence).toEqual([{ source: '.', text: seen.text }]);
+  });
+
+  it('names one folder the same whatever way it was asked for', async () => {
+    for (const path of ['src', './src', 'src/', join(box.root, 'src')]) {
+      expect(sources(await listFiles(roots, { path }))).toEqual(['src']);
+    }
   });
 
   it('stops at 500 files and says so', async () => {
@@ -256,6 +262,25 @@ describe('gitDiff', () => {
     await expect(failed).rejects.toMatchObject({ code: 'GIT_FAILED' });
     await expect(failed).rejects.not.toMatchObject({ message: expect.stringContaining(box.base) });
     await expect(gitDiff(roots, { compare_to: 'nothere' })).rejects.toMatchObject({ code: 'GIT_FAILED' });
+  });
+
+  it('shows nothing of a repository that a .git file or link points to', async () => {
+    const other = join(box.base, 'other');
+    execFileSync('git', ['-c', 'init.defaultBranch=main', 'init', '-q', other]);
+    await writeFile(join(other, 'a.txt'), 'private\n');
+    execFileSync('git', ['add', '-A'], { cwd: other });
+    await writeFile(join(box.root, '.git'), `gitdir: ${join(other, '.git')}\n`);
+    await expect(gitDiff(roots, {})).rejects.toMatchObject({ code: 'GIT_FAILED' });
+    await rm(join(box.root, '.git'));
+    await symlink(join(other, '.git'), join(box.root, '.git'));
+    await expect(gitDiff(roots, {})).rejects.toMatchObject({ code: 'GIT_FAILED' });
+  });
+
+  it('works in a linked worktree', async () => {
+    commitAll();
+    git('worktree', 'add', '-q', join(box.base, 'tree'));
+    await writeFile(join(box.base, 'tree/src/a.js'), 'changed\n');
+    expect(sources(await gitDiff(openRoots([join(box.base, 'tree')]), {}))).toEqual(['src/a.js:1-1']);
   });
 
   it('rejects with ABORTED when the signal is aborted', async () => {
