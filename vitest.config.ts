@@ -2,21 +2,50 @@ import { defineConfig } from 'vitest/config';
 
 const conditions = ['@exai/source', 'module', 'node', 'development|production', 'import', 'default'];
 
-export default defineConfig({
+/** Suites that start whole servers and measure them: one at a time, after all others, so that they have the machine to themselves. */
+const alone = ['test/e2e/**/*.test.ts', 'packages/*/test/e2e/**/*.test.ts'];
+
+const shared = {
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
+};
+
+export default defineConfig({
+  ...shared,
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'examples/**/*.test.ts', 'test/**/*.test.ts'],
-    typecheck: {
-      enabled: true,
-      include: ['packages/*/test/**/*.test-d.ts'],
-      tsconfig: './tsconfig.types.json',
-    },
     pool: 'forks',
-    maxWorkers: 2,
-    execArgv: ['--expose-gc'],
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
-    setupFiles: [],
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.ts', 'examples/**/*.test.ts'],
+          exclude: ['**/node_modules/**', ...alone],
+          typecheck: {
+            enabled: true,
+            include: ['packages/*/test/**/*.test-d.ts'],
+            tsconfig: './tsconfig.types.json',
+          },
+          maxWorkers: 2,
+          execArgv: ['--expose-gc'],
+          testTimeout: 20_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'alone',
+          include: alone,
+          maxWorkers: 1,
+          fileParallelism: false,
+          execArgv: ['--expose-gc'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
