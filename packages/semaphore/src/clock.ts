@@ -1,0 +1,43 @@
+/** Time as a semaphore sees it. Injectable, so that tests need no sleeps. */
+export interface Clock {
+  /** Wall clock in epoch milliseconds. Compared with `deadlineAt` only. */
+  now(): number;
+  /** Milliseconds that never run backwards. */
+  monotonic(): number;
+  /**
+   * Calls back once after `delayMs` (at most 2³¹ − 1) and returns what cancels it. A timer with `keepAlive: false` does
+   * not hold the process open.
+   */
+  startTimer(callback: () => void, delayMs: number, keepAlive: boolean): () => void;
+}
+
+/** The process's own time. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  startTimer(callback, delayMs, keepAlive) {
+    const timer: unknown = setTimeout(callback, delayMs);
+    if (!keepAlive && isUnrefable(timer)) timer.unref();
+    // A browser's timer is a number, Node's an object; both clear by the value that setTimeout returned.
+    return () => clearTimeout(timer as ReturnType<typeof setTimeout>); // oxlint-disable-line typescript/no-unsafe-type-assertion -- it is that very value
+  },
+};
+
+function isUnrefable(timer: unknown): timer is { unref(): void } {
+  return typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function';
+}
+
+/** Milliseconds since the semaphore was made: small numbers, which V8 stores without a box once rounded. */
+export class ElapsedClock {
+  readonly clock: Clock;
+  readonly #origin: number;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+    this.#origin = clock.monotonic();
+  }
+
+  elapsed(): number {
+    return this.clock.monotonic() - this.#origin;
+  }
+}

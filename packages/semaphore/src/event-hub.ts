@@ -1,0 +1,42 @@
+import { EventEmitter } from 'eventemitter3';
+
+type Listener<P> = (payload: P) => void;
+
+/** Typed events whose listeners cannot harm the emitter: what one throws becomes a process warning. */
+export class EventHub<M extends object> {
+  /** Whether anybody listens to anything; the only check on the hot path. */
+  active = false;
+  private readonly emitter = new EventEmitter<Record<string, [unknown]>>();
+
+  on<K extends keyof M & string>(name: K, listener: Listener<M[K]>): () => void {
+    const guarded = (payload: unknown): void => {
+      try {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- emit() pairs names with their payloads
+        listener(payload as M[K]);
+      } catch (error) {
+        warn(`a listener of "${name}" threw: ${String(error)}`);
+      }
+    };
+    this.emitter.on(name, guarded);
+    this.active = true;
+    return () => {
+      this.emitter.off(name, guarded);
+      this.active = this.emitter.eventNames().length > 0;
+    };
+  }
+
+  /** Whether a payload is worth building. */
+  hears(name: keyof M & string): boolean {
+    return this.active && this.emitter.listenerCount(name) > 0;
+  }
+
+  emit<K extends keyof M & string>(name: K, payload: M[K]): void {
+    this.emitter.emit(name, payload);
+  }
+}
+
+function warn(message: string): void {
+  const { process } = globalThis;
+  if (typeof process?.emitWarning === 'function') process.emitWarning(message, 'SemaphoreListenerWarning');
+  else console.warn(message);
+}

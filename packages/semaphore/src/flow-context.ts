@@ -1,0 +1,22 @@
+/** The permits a flow of control holds by `run` or `runStream`, innermost first. Ids, never permits. */
+export interface FlowNode {
+  readonly id: number;
+  readonly outer: FlowNode | undefined;
+}
+
+/** The part of Node's AsyncLocalStorage that is used. */
+export interface FlowContext {
+  getStore(): FlowNode | undefined;
+  run<T>(store: FlowNode, task: () => T): T;
+}
+
+/** A context that follows asynchronous calls, or undefined where the host has none. */
+export function createFlowContext(): FlowContext | undefined {
+  // Without a static import, so that the package bundles for a browser.
+  const hooks: unknown = globalThis.process?.getBuiltinModule?.('node:async_hooks');
+  return hasStorage(hooks) ? new hooks.AsyncLocalStorage() : undefined;
+}
+
+function hasStorage(hooks: unknown): hooks is { AsyncLocalStorage: new () => FlowContext } {
+  return typeof hooks === 'object' && hooks !== null && 'AsyncLocalStorage' in hooks;
+}

@@ -1,0 +1,70 @@
+import type { HolderInfo, HolderState, LossReason } from './holder-info.ts';
+import type { HeldPermit } from './permit.ts';
+import type { Seat } from './seat.ts';
+
+/** The account of one permit, without a reference to it: what is left to reason with when the permit is gone. */
+export class HoldRecord<S extends Seat> {
+  prev: HoldRecord<S> | undefined = undefined;
+  next: HoldRecord<S> | undefined = undefined;
+  readonly id: number;
+  readonly seat: S;
+  readonly weight: number;
+  readonly label: string | undefined;
+  readonly deadlineAt: number | undefined;
+  readonly maxHoldMs: number | undefined;
+  readonly stack: string | undefined;
+  readonly grantedAt: number;
+  note: string | undefined = undefined;
+  state: HolderState | 'ended' = 'held';
+  loss: LossReason | undefined = undefined;
+  /** The four below are milliseconds of the ledger's clock, Infinity for never. */
+  overdueAt: number = Infinity;
+  leaseEndsAt: number = Infinity;
+  reclaimAt: number = Infinity;
+  quarantineEndsAt: number = Infinity;
+  /** Nested calls of the same flow that wait. */
+  blockedBy = 0;
+  /** Weak, or a listener on the signal that refers to the permit would keep the permit reachable. */
+  controller: WeakRef<AbortController> | undefined = undefined;
+
+  constructor(permit: HeldPermit<S>) {
+    const { terms } = permit;
+    this.id = permit.id;
+    this.seat = permit.seat;
+    this.weight = permit.weight;
+    this.grantedAt = permit.grantedAt;
+    this.label = terms?.label;
+    this.deadlineAt = terms?.deadlineAt;
+    this.maxHoldMs = terms?.maxHoldMs;
+    // Reading formats the trace. Left unread it would keep its frames alive, and with them the permit.
+    this.stack = terms?.trace?.stack;
+    if (permit.controller !== undefined) this.controller = new WeakRef(permit.controller);
+  }
+
+  /** Whether a release still counts: false from the reclaim on. */
+  get isHeld(): boolean {
+    return this.state === 'held' || this.state === 'overdue' || this.state === 'leaked';
+  }
+
+  /** Whether the permit was taken to be lost and still occupies its tiers in full. */
+  get isLost(): boolean {
+    return this.loss !== undefined && this.isHeld;
+  }
+
+  toInfo(now: number): HolderInfo {
+    const { seat, label, deadlineAt, stack, note } = this;
+    return {
+      id: this.id,
+      fence: this.id,
+      ...(seat.provider !== undefined && { provider: seat.provider.id }),
+      ...(seat.session !== undefined && { session: seat.session.id }),
+      ...(label !== undefined && { label }),
+      weight: this.weight,
+      ageMs: Math.max(0, now - this.grantedAt),
+      ...(deadlineAt !== undefined && { deadlineAt }),
+      state: this.state === 'ended' ? 'held' : this.state,
+      ...(stack !== undefined && { stack }),
+      ...(note !== undefined && { note }),
+    };
+  }
+}

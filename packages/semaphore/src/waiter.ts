@@ -1,0 +1,63 @@
+import type { HeapNode } from './heap.ts';
+import type { HoldTerms } from './hold-terms.ts';
+import type { HeldPermit } from './permit.ts';
+import type { Seat } from './seat.ts';
+import type { SignalGroup } from './signal-list.ts';
+import type { Band, QueueNode } from './wait-queue.ts';
+
+/** A waiter's place among those that wait with the same signal. */
+export interface SignalLink<S extends Seat> {
+  readonly waiter: Waiter<S>;
+  readonly group: SignalGroup<S>;
+  prev: SignalLink<S> | undefined;
+  next: SignalLink<S> | undefined;
+}
+
+/**
+ * One queued call: its promise, its place in the queue, and as a heap node its deadline (`key`, −1 for none). It holds no
+ * permit. Times are whole milliseconds since the semaphore was made, which need no box on the heap.
+ */
+export class Waiter<S extends Seat> implements QueueNode<Waiter<S>>, HeapNode {
+  prev: Waiter<S> | undefined = undefined;
+  next: Waiter<S> | undefined = undefined;
+  band: Band<Waiter<S>> | undefined = undefined;
+  link: SignalLink<S> | undefined = undefined;
+  key = -1;
+  order: number;
+  slot = -1;
+  /** Whether `key` comes from `deadlineAt`, else from `timeoutMs`. */
+  hasDeadline = false;
+  readonly resolve: (permit: HeldPermit<S>) => void;
+  readonly reject: (error: Error) => void;
+  readonly seat: S;
+  /** Permits of a plain semaphore; the session's share of a tiered one. */
+  readonly weight: number;
+  readonly priority: number;
+  readonly enqueuedAt: number;
+  readonly terms: HoldTerms | undefined;
+  /** How long each tier had been full on arrival; the difference at the end is the wait that it caused. */
+  globalFull = 0;
+  providerFull = 0;
+  sessionFull = 0;
+
+  constructor(place: WaiterPlace<S>, resolve: (permit: HeldPermit<S>) => void, reject: (error: Error) => void) {
+    this.resolve = resolve;
+    this.reject = reject;
+    this.order = place.order;
+    this.seat = place.seat;
+    this.weight = place.weight;
+    this.priority = place.priority;
+    this.enqueuedAt = Math.floor(place.now);
+    this.terms = place.terms;
+  }
+}
+
+/** What a {@link Waiter} is made from. */
+export interface WaiterPlace<S extends Seat> {
+  readonly order: number;
+  readonly seat: S;
+  readonly weight: number;
+  readonly priority: number;
+  readonly now: number;
+  readonly terms: HoldTerms | undefined;
+}
