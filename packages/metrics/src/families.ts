@@ -5,8 +5,22 @@ const SECONDS: readonly number[] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1,
 /** Upper bounds in steps of a run, to its safety limit of 50. */
 const STEPS: readonly number[] = [1, 2, 3, 5, 8, 13, 20, 30, 40, 50];
 
+/** Bounds of the OpenTelemetry GenAI conventions, the seconds prolonged to 655 s because thinking models need them. */
+const GEN_AI_SECONDS: readonly number[] = [
+  0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84, 327.68, 655.36,
+];
+const GEN_AI_TOKENS: readonly number[] = Array.from({ length: 14 }, (_, power) => 4 ** power);
+
+/** Name of a set of histogram bounds. */
+export type BucketKind = 'seconds' | 'steps' | 'genAiSeconds' | 'genAiTokens';
+
 /** Finite upper bounds of each kind of histogram. */
-export const BUCKETS: Readonly<Record<'seconds' | 'steps', readonly number[]>> = { seconds: SECONDS, steps: STEPS };
+export const BUCKETS: Readonly<Record<BucketKind, readonly number[]>> = {
+  seconds: SECONDS,
+  steps: STEPS,
+  genAiSeconds: GEN_AI_SECONDS,
+  genAiTokens: GEN_AI_TOKENS,
+};
 
 /** How one family is declared. */
 export interface FamilySpec {
@@ -17,7 +31,7 @@ export interface FamilySpec {
   /** How two readings of one label set become one: across accounts of a provider and across workers. Default `sum`. */
   readonly merge?: 'sum' | 'max';
   /** Histograms only. */
-  readonly buckets?: keyof typeof BUCKETS;
+  readonly buckets?: BucketKind;
 }
 
 /** Every family this package can export. Code, dashboards and alert checks take names from here. */
@@ -128,6 +142,12 @@ export const FAMILIES = {
     type: 'histogram',
     help: 'Time from acceptance of a call to its terminal frame.',
     labels: { tool: 'tool' },
+    buckets: 'seconds',
+  },
+  mcp_request_queue_seconds: {
+    type: 'histogram',
+    help: 'Time from acceptance of a call to the start of its work.',
+    labels: {},
     buckets: 'seconds',
   },
   mcp_requests_in_flight: { type: 'gauge', help: 'Calls accepted and not finished.', labels: {} },
@@ -250,14 +270,14 @@ export const FAMILIES = {
     help: 'Runs stopped, by reason.',
     labels: { tool: 'tool', reason: 'stop' },
   },
-  mcp_workflow_outcomes_total: {
+  mcp_workflow_verdicts_total: {
     type: 'counter',
-    help: 'Runs whose outcome was reported back.',
-    labels: { tool: 'tool', result: 'result' },
+    help: 'Claims an expert or judge has ruled on.',
+    labels: { tool: 'tool', result: 'verdict' },
   },
   mcp_workflow_calibration_error: {
     type: 'gauge',
-    help: 'Expected calibration error over reported outcomes, ten bins: 0 is honest confidence.',
+    help: 'Expected calibration error of claims over verdicts, ten bins: 0 is honest confidence.',
     labels: { tool: 'tool' },
     merge: 'max',
   },

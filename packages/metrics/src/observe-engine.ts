@@ -5,69 +5,75 @@ import { MetricsError } from './metrics-error.ts';
 /** Fields of workflow events this package reads; every one may be absent. */
 export interface EngineEvent {
   readonly runId?: string;
-  /** Name of the workflow, on `run.started` and `outcome`. */
+  /** Name of the workflow; only `run.started` says it. */
   readonly workflow?: string;
   readonly stop?: { readonly kind: string; readonly verified?: boolean };
   readonly result?: { readonly steps: number };
-  /** Stated probability that the answer is right, and whether it was; on `outcome`. */
+  /** `claim`: the calibrated probability that it is right, 0 to 1. */
   readonly p?: number;
-  readonly ok?: boolean;
+  /** `verdict`: what an expert or judge says of the latest claim. */
+  readonly ok?: boolean | 'unknown';
 }
 
 /** Events of a workflow engine this package listens to. */
-export type EngineEventName = 'run.started' | 'step.finished' | 'run.finished' | 'outcome';
+export type EngineEventName = 'run.started' | 'step.finished' | 'claim' | 'verdict' | 'run.finished';
 
 /** A workflow engine by shape: `createEngine()` of `@exai/workflow` fits it. */
 export interface ObservableEngine {
   on(event: EngineEventName, listener: (event: EngineEvent) => void): () => void;
 }
 
-/** Runs whose workflow is remembered; a run that never ends must not hold memory for ever. */
+/** Runs that are remembered; a run that never ends must not hold memory for ever. */
 const MAX_RUNS = 10_000;
 
 /** Feeds the workflow families from an engine's events until the returned function is called. */
 export function observeEngine(families: FamilySet, engine: ObservableEngine): () => void {
   if (typeof engine?.on !== 'function')
     throw new MetricsError('INVALID_COMPONENT', 'observeEngine needs an object with on()');
-  const runs = new RunNames();
+  const runs = new LiveRuns();
   const calibrations = new Map<string, Calibration>();
   const stopCalibration = families.get('mcp_workflow_calibration_error').attach((emit) => {
     for (const [tool, { error }] of calibrations) if (error !== undefined) emit({ tool }, error);
   });
   const stops = [
     stopCalibration,
-    engine.on('run.started', (event) => {
-      runs.remember(event);
-      families.add('mcp_workflow_runs_total', { tool: runs.nameOf(event) });
+    engine.on('run.started', (event) => families.add('mcp_workflow_runs_total', { tool: runs.start(event).tool })),
+    engine.on('step.finished', (event) => families.add('mcp_workflow_steps_total', { tool: runs.get(event).tool })),
+    engine.on('claim', (event) => {
+      runs.get(event).claimed = event.p;
     }),
-    engine.on('step.finished', (event) => families.add('mcp_workflow_steps_total', { tool: runs.nameOf(event) })),
+    engine.on('verdict', (event) => recordVerdict(families, calibrations, runs.get(event), event)),
     engine.on('run.finished', (event) => {
-      recordStop(families, runs.nameOf(event), event);
-      runs.forget(event);
+      recordStop(families, runs.get(event).tool, event);
+      runs.end(event);
     }),
-    engine.on('outcome', (event) => recordOutcome(families, calibrations, runs.nameOf(event), event)),
   ];
   return () => stops.forEach((stop) => stop());
 }
 
-/** Only the first event of a run says which workflow it is. */
-class RunNames {
-  readonly #names = new Map<string, string>();
+interface LiveRun {
+  readonly tool: string;
+  claimed: number | undefined;
+}
 
-  remember({ runId, workflow }: EngineEvent): void {
-    if (runId === undefined || workflow === undefined) return;
-    this.#names.set(runId, workflow);
-    if (this.#names.size <= MAX_RUNS) return;
-    const [oldest] = this.#names.keys();
-    if (oldest !== undefined) this.#names.delete(oldest);
+/** Only the first event of a run says which workflow it is, and a verdict speaks of the claim before it. */
+class LiveRuns {
+  readonly #runs = new Map<string, LiveRun>();
+
+  start({ runId = '', workflow = 'other' }: EngineEvent): LiveRun {
+    const run: LiveRun = { tool: workflow, claimed: undefined };
+    this.#runs.set(runId, run);
+    const [oldest] = this.#runs.keys();
+    if (this.#runs.size > MAX_RUNS && oldest !== undefined) this.#runs.delete(oldest);
+    return run;
   }
 
-  nameOf({ runId = '', workflow }: EngineEvent): string {
-    return workflow ?? this.#names.get(runId) ?? 'other';
+  get({ runId = '' }: EngineEvent): LiveRun {
+    return this.#runs.get(runId) ?? { tool: 'other', claimed: undefined };
   }
 
-  forget({ runId = '' }: EngineEvent): void {
-    this.#names.delete(runId);
+  end({ runId = '' }: EngineEvent): void {
+    this.#runs.delete(runId);
   }
 }
 
@@ -82,16 +88,21 @@ function stopReason(stop: EngineEvent['stop']): string {
   return stop?.kind ?? 'other';
 }
 
-function recordOutcome(
+function recordVerdict(
   families: FamilySet,
   calibrations: Map<string, Calibration>,
-  workflow: string,
-  { p, ok = false }: EngineEvent,
+  run: LiveRun,
+  { ok }: EngineEvent,
 ): void {
-  const tool = families.admit('tool', workflow);
-  families.add('mcp_workflow_outcomes_total', { tool, result: ok ? 'ok' : 'failed' });
-  if (p === undefined) return;
+  families.add('mcp_workflow_verdicts_total', { tool: run.tool, result: verdictOf(ok) });
+  if (typeof ok !== 'boolean' || run.claimed === undefined) return;
+  const tool = families.admit('tool', run.tool);
   const calibration = calibrations.get(tool) ?? new Calibration();
-  calibration.add(p, ok);
+  calibration.add(run.claimed, ok);
   calibrations.set(tool, calibration);
+}
+
+function verdictOf(ok: EngineEvent['ok']): string {
+  if (ok === true) return 'ok';
+  return ok === false ? 'failed' : 'unknown';
 }

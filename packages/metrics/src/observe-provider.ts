@@ -75,7 +75,11 @@ export function observeProvider(
 
 function callHandlers(families: FamilySet, provider: string): Pick<Handlers, 'attempt' | 'firstToken' | 'finished'> {
   return {
-    attempt: ({ model = 'other' }) => families.add('mcp_provider_attempts_total', { provider, model }),
+    attempt: ({ model = 'other' }) => {
+      families.add('mcp_provider_attempts_total', { provider, model });
+      for (const result of ['ok', 'failed'])
+        families.add('mcp_provider_requests_total', { provider, model, result }, 0);
+    },
     firstToken: ({ firstTokenMs }) => {
       if (firstTokenMs !== undefined)
         families.observe('mcp_provider_first_token_seconds', { provider }, firstTokenMs / 1000);

@@ -21,7 +21,9 @@ export interface ServerEvent {
   readonly reason?: string;
   readonly transport?: string;
   readonly tool?: string;
+  readonly outcome?: string;
   readonly durationMs?: number;
+  readonly queuedMs?: number;
   readonly replayed?: boolean;
   readonly ok?: boolean;
 }
@@ -87,11 +89,12 @@ function serverSources(
 }
 
 function recordCall(families: FamilySet, event: ServerEvent): void {
-  const { transport = 'other', tool = 'other', durationMs, replayed } = event;
+  const { transport = 'other', tool = 'other', durationMs, queuedMs, replayed } = event;
   const code = event.code === undefined || event.code === null ? undefined : String(event.code);
-  families.add('mcp_requests_total', { transport, tool, outcome: outcomeOf(code) });
+  families.add('mcp_requests_total', { transport, tool, outcome: event.outcome ?? outcomeOf(code) });
   if (code !== undefined) families.add('mcp_errors_total', { code });
   if (durationMs !== undefined) families.observe('mcp_request_duration_seconds', { tool }, durationMs / 1000);
+  if (queuedMs !== undefined) families.observe('mcp_request_queue_seconds', {}, queuedMs / 1000);
   if (replayed === true) families.add('mcp_idempotent_replays_total', {});
 }
 

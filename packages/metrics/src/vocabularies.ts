@@ -139,26 +139,46 @@ export const DEFAULT_TOOLS = [
 export const DEFAULT_MODELS = [
   'glm-4.5',
   'glm-4.5-air',
+  'glm-4.5-airx',
   'glm-4.5-flash',
+  'glm-4.5-x',
+  'glm-4.5v',
   'glm-4.6',
   'glm-4.6v',
+  'glm-4.6v-flash',
+  'glm-4.6v-flashx',
   'glm-4.7',
   'glm-4.7-flash',
+  'glm-4.7-flashx',
   'glm-5',
   'glm-5-turbo',
   'glm-5.1',
   'glm-5.2',
+  'glm-5.2-highspeed',
   'glm-5.3',
   'glm-5.3-flash',
-  'kimi-k2',
-  'kimi-k2-thinking',
+  'glm-5.3-highspeed',
+  'glm-5v-turbo',
+  'k3',
+  'k3-256k',
+  'k3.1-pro',
+  'k3.1-pro-highspeed',
+  'kimi-for-coding',
+  'kimi-for-coding-highspeed',
   'kimi-k2.5',
   'kimi-k2.6',
   'kimi-k2.7-code',
+  'kimi-k2.7-code-highspeed',
   'kimi-k3',
   'kimi-k3.1-pro',
-  'kimi-for-coding',
-  'kimi-latest',
+  'kimi-k3.1-pro-highspeed',
+  'moonshot-v1-128k',
+  'moonshot-v1-128k-vision-preview',
+  'moonshot-v1-32k',
+  'moonshot-v1-32k-vision-preview',
+  'moonshot-v1-8k',
+  'moonshot-v1-8k-vision-preview',
+  'moonshot-v1-auto',
 ] as const;
 
 /** Name of a closed set. */
@@ -182,6 +202,8 @@ export type ClosedVocabulary =
   | 'resume'
   | 'sessionEnd'
   | 'result'
+  | 'verdict'
+  | 'errorType'
   | 'component';
 
 /** The closed sets label values come from, by the name a family's label refers to. */
@@ -203,8 +225,10 @@ export const VOCABULARIES: Readonly<Record<ClosedVocabulary, readonly string[]>>
   health: ['healthy', 'unhealthy'],
   lagStat: ['p50', 'p99', 'max'],
   resume: ['resumed', 'failed'],
-  sessionEnd: ['closed', 'expired', 'drained', 'refused'],
+  sessionEnd: ['closed', 'expired', 'drained'],
   result: ['ok', 'failed'],
+  verdict: ['ok', 'failed', 'unknown'],
+  errorType: ['', ...PROVIDER_CODES],
   component: ['semaphore', 'provider', 'engine', 'server', 'runtime'],
 };
 

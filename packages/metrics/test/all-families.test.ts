@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { describe, expect, test } from 'vitest';
 
 import { createMetrics, FAMILIES } from '../src/index.ts';
@@ -27,6 +29,7 @@ const MOVES: readonly (readonly [string, number | undefined, number])[] = [
   ['mcp_semaphore_health_checks_total{status="healthy"}', 0, 1],
   ['mcp_requests_total{outcome="ok",tool="chat",transport="ws"}', undefined, 1],
   ['mcp_request_duration_seconds_bucket{le="30",tool="chat"}', undefined, 1],
+  ['mcp_request_queue_seconds_bucket{le="0.5"}', undefined, 1],
   ['mcp_requests_in_flight{}', 0, 1],
   ['mcp_errors_total{code="OVER_CAPACITY"}', 0, 1],
   ['mcp_shed_total{reason="OVER_CAPACITY"}', 0, 1],
@@ -58,7 +61,7 @@ const MOVES: readonly (readonly [string, number | undefined, number])[] = [
   ['mcp_workflow_steps_total{tool="debug"}', undefined, 2],
   ['mcp_workflow_run_steps_bucket{le="2",tool="debug"}', undefined, 1],
   ['mcp_workflow_stops_total{reason="complete",tool="debug"}', undefined, 1],
-  ['mcp_workflow_outcomes_total{result="failed",tool="debug"}', undefined, 1],
+  ['mcp_workflow_verdicts_total{result="failed",tool="debug"}', undefined, 1],
   ['mcp_workflow_calibration_error{tool="debug"}', undefined, 0.8],
 ];
 
@@ -134,5 +137,16 @@ describe('every documented family', () => {
     expect(() => metrics.observeProvider(observeAll(createMetrics()).provider, { provider: 'glm' })).not.toThrow();
     expect(() => metrics.observeSemaphore(semaphore)).not.toThrow();
     expect(() => metrics.observeSemaphore(second)).toThrow(expect.objectContaining({ code: 'ALREADY_OBSERVED' }));
+  });
+});
+
+describe('the README', () => {
+  test('lists every family with its type and labels', () => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+    const specs: Readonly<Record<string, { type: string; labels: object; help: string }>> = FAMILIES;
+    for (const [name, { type, labels, help }] of Object.entries(specs)) {
+      const names = Object.keys(labels).map((label) => `\`${label}\``);
+      expect(readme).toContain(`| \`${name}\` | ${type} | ${names.join(', ') || '–'} | ${help} |`);
+    }
   });
 });

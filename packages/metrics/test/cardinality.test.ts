@@ -27,7 +27,8 @@ describe('the cardinality guard', () => {
         server.emit('closed', { code: odd });
         server.emit('shed', { code: odd });
         engine.emit('run.started', { runId: odd, workflow: odd });
-        engine.emit('outcome', { runId: odd, workflow: odd, p: 0.5, ok: true });
+        engine.emit('claim', { runId: odd, p: 0.5 });
+        engine.emit('verdict', { runId: odd, ok: true });
       }
       const text = await metrics.render();
       expect(text).not.toContain('odd-');

@@ -61,15 +61,16 @@ export function runScript({ semaphore, provider, engine, server }: Components): 
   engine.emit('run.started', { runId: 'w1', workflow: 'debug' });
   engine.emit('step.finished', { runId: 'w1', step: 1 });
   engine.emit('step.finished', { runId: 'w1', step: 2 });
+  engine.emit('claim', { runId: 'w1', p: 0.8 });
+  engine.emit('verdict', { runId: 'w1', ok: false });
   engine.emit('run.finished', { runId: 'w1', stop: { kind: 'complete', verified: true }, result: { steps: 2 } });
-  engine.emit('outcome', { runId: 'w1', workflow: 'debug', p: 0.8, ok: false });
 
   server.now = { sessions: 2, connections: 3, bufferedBytesMax: 4096, callsInFlight: 1, draining: true };
   server.emit('sessionStarted', {});
   server.emit('sessionEnded', { reason: 'expired' });
   server.emit('resumed', { ok: true });
   server.emit('closed', { code: 1000 });
-  server.emit('finished', { transport: 'ws', tool: 'chat_EXAI-WS', durationMs: 15_000, replayed: true });
+  server.emit('finished', { transport: 'ws', tool: 'chat_EXAI-WS', durationMs: 15_000, queuedMs: 300, replayed: true });
   server.emit('finished', { transport: 'ws', tool: 'debug', durationMs: 100, code: 'OVER_CAPACITY' });
   server.emit('shed', { code: 'OVER_CAPACITY' });
   server.emit('draining', {});

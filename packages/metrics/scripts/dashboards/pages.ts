@@ -21,7 +21,7 @@ const overviewPage: Page = {
           title: 'Version',
           description: 'What runs.',
           unit: 'short',
-          stat: true,
+          stat: 'name',
           lines: [{ expr: series('mcp_build_info'), legend: '{{version}} on {{node}}' }],
         },
       ],

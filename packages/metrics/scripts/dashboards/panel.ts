@@ -1,6 +1,11 @@
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 import type { Panel as GrafanaPanel } from '@grafana/grafana-foundation-sdk/dashboard';
-import { VizLegendOptionsBuilder, LegendDisplayMode, LegendPlacement } from '@grafana/grafana-foundation-sdk/common';
+import {
+  BigValueTextMode,
+  VizLegendOptionsBuilder,
+  LegendDisplayMode,
+  LegendPlacement,
+} from '@grafana/grafana-foundation-sdk/common';
 import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus';
 import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat';
 import { PanelBuilder as TimeSeriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries';
@@ -17,8 +22,8 @@ export interface Panel {
   readonly description: string;
   readonly unit: string;
   readonly lines: readonly Line[];
-  /** One big number instead of a graph. */
-  readonly stat?: boolean;
+  /** One big number, or the name of the series, instead of a graph. */
+  readonly stat?: 'value' | 'name';
 }
 
 /** The data source chosen on the page. */
@@ -29,11 +34,12 @@ const GRAPH_SIZE = { width: 12, height: 8 };
 
 /** Builds the Grafana panel. */
 export function buildPanel(panel: Panel): Builder<GrafanaPanel> {
-  return panel.stat === true ? buildStat(panel) : buildGraph(panel);
+  return panel.stat === undefined ? buildGraph(panel) : buildStat(panel);
 }
 
-function buildStat({ title, description, unit, lines }: Panel): Builder<GrafanaPanel> {
+function buildStat({ title, description, unit, lines, stat }: Panel): Builder<GrafanaPanel> {
   const builder = new StatBuilder().title(title).description(description).unit(unit).datasource(DATASOURCE);
+  builder.textMode(stat === 'name' ? BigValueTextMode.Name : BigValueTextMode.Value);
   builder.span(STAT_SIZE.width).height(STAT_SIZE.height);
   for (const query of queries(lines)) builder.withTarget(query);
   return builder;

@@ -24,6 +24,11 @@ export function sumBy<N extends FamilyNameOf<'counter'>>(
   return `sum by (${by.join(', ')}) (${rate(name, match)})`;
 }
 
+/** The ten largest series: families that start every code at 0 would fill the legend with zeroes. */
+export function top(expr: string): string {
+  return `topk(10, ${expr})`;
+}
+
 /** A quantile of a histogram by some of its labels. */
 export function quantile<N extends FamilyNameOf<'histogram'>>(
   q: number,

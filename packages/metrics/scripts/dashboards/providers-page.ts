@@ -1,6 +1,6 @@
 import type { Page } from './build-dashboard.ts';
 import type { Panel } from './panel.ts';
-import { quantile, series, sumBy } from './promql.ts';
+import { quantile, series, sumBy, top } from './promql.ts';
 
 export const providerErrorRatio: Panel = {
   title: 'Provider error ratio',
@@ -87,7 +87,9 @@ export const providersPage: Page = {
           title: 'Errors by code',
           description: 'Failed model calls.',
           unit: 'reqps',
-          lines: [{ expr: sumBy('mcp_provider_errors_total', ['provider', 'code']), legend: '{{provider}} {{code}}' }],
+          lines: [
+            { expr: top(sumBy('mcp_provider_errors_total', ['provider', 'code'])), legend: '{{provider}} {{code}}' },
+          ],
         },
         breakerState,
         {
@@ -109,11 +111,11 @@ export const providersPage: Page = {
           unit: 'ops',
           lines: [
             {
-              expr: sumBy('mcp_provider_stalls_total', ['provider', 'phase']),
+              expr: top(sumBy('mcp_provider_stalls_total', ['provider', 'phase'])),
               legend: 'stalled {{provider}} {{phase}}',
             },
             {
-              expr: sumBy('mcp_provider_stall_recoveries_total', ['provider', 'phase']),
+              expr: top(sumBy('mcp_provider_stall_recoveries_total', ['provider', 'phase'])),
               legend: 'recovered {{provider}} {{phase}}',
             },
           ],
@@ -123,14 +125,17 @@ export const providersPage: Page = {
           description: 'Which phase of the stream fell silent.',
           unit: 'ops',
           lines: [
-            { expr: sumBy('mcp_provider_timeouts_total', ['provider', 'phase']), legend: '{{provider}} {{phase}}' },
+            {
+              expr: top(sumBy('mcp_provider_timeouts_total', ['provider', 'phase'])),
+              legend: '{{provider}} {{phase}}',
+            },
           ],
         },
         {
           title: 'Time-outs by source of the budget',
           description: 'Learned budgets should kill fewer healthy calls than fixed ones.',
           unit: 'ops',
-          lines: [{ expr: sumBy('mcp_provider_timeouts_total', ['source']), legend: '{{source}}' }],
+          lines: [{ expr: top(sumBy('mcp_provider_timeouts_total', ['source'])), legend: '{{source}}' }],
         },
         {
           title: 'Breaker changes',

@@ -1,6 +1,6 @@
 import type { Page } from './build-dashboard.ts';
 import type { Panel } from './panel.ts';
-import { quantile, series, sumBy } from './promql.ts';
+import { quantile, series, sumBy, top } from './promql.ts';
 
 const TIER = '{{semaphore_type}} {{provider}}';
 
@@ -42,7 +42,7 @@ export const leakedNow: Panel = {
   description:
     'Permits proven leaked or lost and not yet reclaimed: expected minus current value, 0 when healthy however busy.',
   unit: 'short',
-  stat: true,
+  stat: 'value',
   lines: [
     {
       expr: `sum(${series('mcp_semaphore_expected_value', { semaphore_type: 'global' })} - ${series('mcp_semaphore_current_value', { semaphore_type: 'global' })})`,
@@ -55,7 +55,7 @@ export const refusals: Panel = {
   title: 'Refused acquires',
   description: 'Acquires that got no permit, by code.',
   unit: 'reqps',
-  lines: [{ expr: sumBy('mcp_semaphore_acquisition_failures_total', ['reason']), legend: '{{reason}}' }],
+  lines: [{ expr: top(sumBy('mcp_semaphore_acquisition_failures_total', ['reason'])), legend: '{{reason}}' }],
 };
 
 /** Everything about permits. */
@@ -73,8 +73,10 @@ export const semaphorePage: Page = {
           description: 'The limit falls when a provider is overloaded and grows back to the capacity.',
           unit: 'short',
           lines: [
-            { expr: series('mcp_semaphore_capacity'), legend: `capacity ${TIER}` },
-            { expr: series('mcp_semaphore_limit'), legend: `limit ${TIER}` },
+            { expr: series('mcp_semaphore_capacity', { semaphore_type: 'global' }), legend: 'capacity global' },
+            { expr: series('mcp_semaphore_capacity', { semaphore_type: 'provider' }), legend: 'capacity {{provider}}' },
+            { expr: series('mcp_semaphore_limit', { semaphore_type: 'global' }), legend: 'limit global' },
+            { expr: series('mcp_semaphore_limit', { semaphore_type: 'provider' }), legend: 'limit {{provider}}' },
           ],
         },
         {
@@ -106,12 +108,15 @@ export const semaphorePage: Page = {
       title: 'Leaks and recovery',
       panels: [
         {
-          title: 'Expected against current value',
-          description: 'Free permits as they should be and as they are; the gap is leaked or lost.',
+          title: 'Leaked or lost by tier',
+          description:
+            'Expected minus current value: permits without a live holder, not yet reclaimed or in quarantine.',
           unit: 'short',
           lines: [
-            { expr: series('mcp_semaphore_expected_value'), legend: `expected ${TIER}` },
-            { expr: series('mcp_semaphore_current_value'), legend: `current ${TIER}` },
+            {
+              expr: `${series('mcp_semaphore_expected_value')} - ${series('mcp_semaphore_current_value')}`,
+              legend: TIER,
+            },
           ],
         },
         {
@@ -133,7 +138,12 @@ export const semaphorePage: Page = {
           title: 'Recoveries',
           description: 'Recoveries that found something, by outcome.',
           unit: 'ops',
-          lines: [{ expr: sumBy('mcp_semaphore_recoveries_total', ['status']), legend: '{{status}}' }],
+          lines: [
+            {
+              expr: sumBy('mcp_semaphore_recoveries_total', ['status'], { semaphore_type: 'global' }),
+              legend: '{{status}}',
+            },
+          ],
         },
         {
           title: 'Oldest holder',

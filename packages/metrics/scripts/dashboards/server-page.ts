@@ -1,6 +1,6 @@
 import type { Page } from './build-dashboard.ts';
 import type { Panel } from './panel.ts';
-import { quantile, rate, series, sumBy } from './promql.ts';
+import { quantile, rate, series, sumBy, top } from './promql.ts';
 
 export const requests: Panel = {
   title: 'Calls by outcome',
@@ -30,7 +30,7 @@ export const sessions: Panel = {
   title: 'Sessions',
   description: 'Live sessions.',
   unit: 'short',
-  stat: true,
+  stat: 'value',
   lines: [{ expr: `sum(${series('mcp_sessions')})`, legend: 'sessions' }],
 };
 
@@ -38,7 +38,7 @@ export const inFlight: Panel = {
   title: 'Calls in flight',
   description: 'Calls accepted and not finished.',
   unit: 'short',
-  stat: true,
+  stat: 'value',
   lines: [{ expr: `sum(${series('mcp_requests_in_flight')})`, legend: 'calls' }],
 };
 
@@ -46,7 +46,7 @@ export const draining: Panel = {
   title: 'Draining',
   description: '1 while the server drains.',
   unit: 'short',
-  stat: true,
+  stat: 'value',
   lines: [{ expr: `max(${series('mcp_draining')})`, legend: 'draining' }],
 };
 
@@ -76,10 +76,19 @@ export const serverPage: Page = {
         requests,
         durations,
         {
+          title: 'Wait at the door',
+          description: 'From acceptance of a call to the start of its work.',
+          unit: 's',
+          lines: [
+            { expr: quantile(0.5, 'mcp_request_queue_seconds', []), legend: 'p50' },
+            { expr: quantile(0.95, 'mcp_request_queue_seconds', []), legend: 'p95' },
+          ],
+        },
+        {
           title: 'Errors by code',
           description: 'Calls that ended with an error.',
           unit: 'reqps',
-          lines: [{ expr: sumBy('mcp_errors_total', ['code']), legend: '{{code}}' }],
+          lines: [{ expr: top(sumBy('mcp_errors_total', ['code'])), legend: '{{code}}' }],
         },
         shed,
         {
@@ -112,7 +121,7 @@ export const serverPage: Page = {
           title: 'Closes by code',
           description: 'Why connections ended.',
           unit: 'ops',
-          lines: [{ expr: sumBy('mcp_ws_closes_total', ['code']), legend: '{{code}}' }],
+          lines: [{ expr: top(sumBy('mcp_ws_closes_total', ['code'])), legend: '{{code}}' }],
         },
         {
           title: 'Resumes',

@@ -55,10 +55,10 @@ export const workflowPage: Page = {
           lines: [{ expr: series('mcp_workflow_calibration_error'), legend: '{{tool}}' }],
         },
         {
-          title: 'Reported outcomes',
-          description: 'Runs whose result was judged afterwards.',
+          title: 'Verdicts',
+          description: 'Claims an expert or judge has ruled on.',
           unit: 'ops',
-          lines: [{ expr: sumBy('mcp_workflow_outcomes_total', ['tool', 'result']), legend: '{{tool}} {{result}}' }],
+          lines: [{ expr: sumBy('mcp_workflow_verdicts_total', ['tool', 'result']), legend: '{{tool}} {{result}}' }],
         },
       ],
     },

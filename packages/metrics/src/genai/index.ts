@@ -1,1 +1,3 @@
-export {};
+export { createGenAiMetrics } from './create-gen-ai-metrics.ts';
+export type { GenAiMetrics, GenAiMetricsOptions } from './create-gen-ai-metrics.ts';
+export type { SemConv } from './gen-ai-families.ts';
