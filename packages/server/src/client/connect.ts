@@ -1,0 +1,11 @@
+import { type ConnectOptions, ExaiClient } from './exai-client.ts';
+
+/**
+ * Opens a session with an EXAI server. It reconnects and resumes by itself; after a restart of the server it begins a new session
+ * and sends unfinished calls again with their idempotency keys.
+ *
+ * @throws ProtocolError when the first connection fails: `UNAUTHENTICATED`, `OVER_CAPACITY`, `RESUME_FAILED` (not reachable) …
+ */
+export function connect(url: string, options: ConnectOptions = {}): Promise<ExaiClient> {
+  return new ExaiClient(url, options).open();
+}

@@ -1,0 +1,117 @@
+import { CallError } from '../calls/call-error.ts';
+import { type OutboxLimits } from './outbox.ts';
+import { Session, type SessionOwner } from './session.ts';
+
+/** Limits of {@link SessionRegistry}; milliseconds. */
+export interface SessionLimits {
+  readonly maxConcurrent: number;
+  readonly timeoutMs: number;
+  readonly resumeWindowMs: number;
+  readonly outbox: OutboxLimits;
+}
+
+/** What the registry tells its owner. */
+export interface SessionHooks {
+  started(session: Session): void;
+  /** Already out of the registry; its calls are still in `session.calls`. */
+  ended(session: Session, why: SessionEnd): void;
+}
+
+/** Why a session ended. */
+export type SessionEnd = 'closed' | 'expired' | 'drained';
+
+/** What a client knows of the session it wants back. */
+export interface ResumeAsk {
+  readonly sessionId: string;
+  readonly resumeToken: string;
+  readonly lastSeq: number;
+}
+
+const FULL_RETRY_MS = 30_000;
+
+/** All sessions. A session is a principal's, not a connection's: it ends by itself, by time, or with the server. */
+export class SessionRegistry {
+  readonly #sessions = new Map<string, Session>();
+  readonly #limits: SessionLimits;
+  readonly #hooks: SessionHooks;
+
+  constructor(limits: SessionLimits, hooks: SessionHooks) {
+    this.#limits = limits;
+    this.#hooks = hooks;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  get(id: string): Session | undefined {
+    return this.#sessions.get(id);
+  }
+
+  values(): IterableIterator<Session> {
+    return this.#sessions.values();
+  }
+
+  /**
+   * Starts a session.
+   *
+   * @throws CallError `OVER_CAPACITY` with `retryAfterMs` when there are too many and none is idle and lost.
+   */
+  open(owner: SessionOwner): Session {
+    if (this.#sessions.size >= this.#limits.maxConcurrent) this.#evictIdle();
+    const { maxConcurrent } = this.#limits;
+    if (this.#sessions.size >= maxConcurrent) {
+      throw new CallError('OVER_CAPACITY', `there are ${maxConcurrent} sessions, the most allowed`, {
+        retryAfterMs: FULL_RETRY_MS,
+        details: { limit: maxConcurrent, inFlight: this.#sessions.size },
+      });
+    }
+    const session = new Session(owner, this.#limits.outbox);
+    this.#sessions.set(session.id, session);
+    this.#hooks.started(session);
+    return session;
+  }
+
+  /**
+   * Finds the session a client wants back; its token is changed.
+   *
+   * @throws CallError `RESUME_FAILED` for an unknown or ended session, another principal, an old token, or a gap.
+   */
+  resume(ask: ResumeAsk, principal: string): Session {
+    const session = this.#sessions.get(ask.sessionId);
+    if (session === undefined || session.principal !== principal || !session.admits(ask.resumeToken)) {
+      throw new CallError('RESUME_FAILED', 'there is no such session: it ended, or the token is not its newest');
+    }
+    if (!session.outbox.canReplayAfter(ask.lastSeq)) {
+      throw new CallError('RESUME_FAILED', `what came after frame ${ask.lastSeq} is not kept any more`);
+    }
+    session.rotate();
+    return session;
+  }
+
+  /** Ends a session. False when it had ended. */
+  end(session: Session, why: SessionEnd): boolean {
+    if (!this.#sessions.delete(session.id)) return false;
+    this.#hooks.ended(session, why);
+    return true;
+  }
+
+  /** Ends sessions whose time is over; one with a connection and unfinished calls never is. */
+  sweep(now: number = Date.now()): void {
+    for (const session of this.#sessions.values()) {
+      const lost = session.lostAt !== undefined && now - session.lostAt >= this.#limits.resumeWindowMs;
+      const idle = session.calls.size === 0 && now - session.lastSeenAt >= this.#limits.timeoutMs;
+      if (lost || idle) this.end(session, 'expired');
+    }
+  }
+
+  /** A lost session that waits for nothing has nothing to be resumed for. */
+  #evictIdle(): void {
+    for (const session of this.#sessions.values()) {
+      if (session.lostAt !== undefined && session.calls.size === 0 && session.outbox.unsent === 0) {
+        this.end(session, 'expired');
+        return;
+      }
+    }
+  }
+}

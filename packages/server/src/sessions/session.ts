@@ -1,0 +1,115 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+
+import type { CallHandle } from '../calls/call-service.ts';
+import type { Transport } from '../events.ts';
+
+import { Outbox, type OutboxLimits, type SessionFrame } from './outbox.ts';
+
+/** What a connection is to its session. */
+export interface SessionLink {
+  /** There is something to send. */
+  pump(): void;
+  close(code: number, reason: string): void;
+  /** Frames were given up before this connection could send them. */
+  overrun(): void;
+}
+
+/** Who a session belongs to. */
+export interface SessionOwner {
+  readonly transport: Transport;
+  /** Who authenticated; idempotency keys and resumes are bound to it. */
+  readonly principal: string;
+  /** Whether it may see all sessions. */
+  readonly admin: boolean;
+}
+
+/** 128 random bits as 22 URL-safe characters. */
+export function randomHandle(): string {
+  return randomBytes(16).toString('base64url');
+}
+
+/** One client's conversation with the server. It outlives its connections; permits and fairness are counted per session. */
+export class Session {
+  readonly id: string = randomHandle();
+  readonly transport: Transport;
+  readonly principal: string;
+  readonly admin: boolean;
+  readonly outbox: Outbox;
+  /** Calls without a terminal frame, by the client's id. */
+  readonly calls = new Map<string, CallHandle | undefined>();
+  readonly startedAt: number = Date.now();
+  lastSeenAt: number = Date.now();
+  /** Epoch ms since which it has no connection. */
+  lostAt: number | undefined;
+  #resumeToken = randomHandle();
+  /** Good until the client has shown that it got the new one: the welcome itself may be lost. */
+  #previousToken: string | undefined;
+  #link: SessionLink | undefined;
+
+  constructor(owner: SessionOwner, outbox: OutboxLimits) {
+    this.transport = owner.transport;
+    this.principal = owner.principal;
+    this.admin = owner.admin;
+    this.outbox = new Outbox(outbox);
+  }
+
+  get resumeToken(): string {
+    return this.#resumeToken;
+  }
+
+  get connected(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** A frame came: the session lives on. */
+  touch(): void {
+    this.lastSeenAt = Date.now();
+    this.#previousToken = undefined;
+  }
+
+  /** Numbers a frame and sends it when there is a connection. */
+  send(frame: SessionFrame): void {
+    const complete = this.outbox.push(frame);
+    if (complete) this.#link?.pump();
+    else this.#link?.overrun();
+  }
+
+  /** Gives the session to a connection; an older one is closed by `replaced`. */
+  attach(link: SessionLink, replaced: { readonly code: number; readonly reason: string }): void {
+    const old = this.#link;
+    this.#link = link;
+    this.lostAt = undefined;
+    this.lastSeenAt = Date.now();
+    old?.close(replaced.code, replaced.reason);
+  }
+
+  /** The connection is gone. */
+  detach(link: SessionLink): void {
+    if (this.#link !== link) return;
+    this.#link = undefined;
+    this.lostAt = Date.now();
+  }
+
+  /** Closes the connection, if there is one. */
+  disconnect(code: number, reason: string): void {
+    this.#link?.close(code, reason);
+  }
+
+  /** Whether `token` resumes this session; compared in constant time. */
+  admits(token: string): boolean {
+    return (
+      isSame(token, this.#resumeToken) || (this.#previousToken !== undefined && isSame(token, this.#previousToken))
+    );
+  }
+
+  /** Makes a new resume token. */
+  rotate(): void {
+    this.#previousToken = this.#resumeToken;
+    this.#resumeToken = randomHandle();
+  }
+}
+
+function isSame(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
