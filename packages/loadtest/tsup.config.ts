@@ -8,6 +8,11 @@ export default defineConfig(
       index: 'src/index.ts',
       bin: 'src/bin.ts',
     },
-    { platform: 'node' },
+    {
+      platform: 'node',
+      // The protocol's constants are copied in, so that installing a load tester does not install a server.
+      noExternal: ['@exai/server/protocol'],
+      dts: { resolve: ['@exai/server/protocol'] },
+    },
   ),
 );

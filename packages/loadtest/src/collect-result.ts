@@ -95,6 +95,7 @@ function measure(ended: EndedRun, all: readonly CallRecord[], records: readonly 
     wire: options.driver.wire,
     timeline,
     ...(permits && { permits }),
+    ...(options.interference && { interference: options.interference }),
     ...(injected.length > 0 && {
       recovery: recoveryOf({ injected, records: all, timeline, counters: options.permits?.counters ?? [] }),
     }),
@@ -121,7 +122,7 @@ function endOf({ due, lagMs, serviceMs }: CallRecord): number {
 }
 
 function isInside(time: number, fromMs: number, toMs: number): boolean {
-  return time >= fromMs && time <= toMs;
+  return time > fromMs && time <= toMs;
 }
 
 function groupsOf(

@@ -1,6 +1,5 @@
-import { noFrames, type CallEnd, type CallSink, type Connection, type Driver, type PlannedCall } from './driver.ts';
-import { isObject } from './json-schema.ts';
-import { outcomeOfCode } from './outcome.ts';
+import { noFrames, type Driver, type PlannedCall } from './driver.ts';
+import { PromiseConnection } from './promise-connection.ts';
 
 /** What the function of an in-process target is told beside the call. */
 export interface InProcessContext {
@@ -24,56 +23,12 @@ export function inProcess(target: InProcessTarget): Driver {
     connect(session) {
       wire.connectsTried += 1;
       wire.connectsOpened += 1;
-      return Promise.resolve(new InProcessConnection(target, session));
+      return Promise.resolve(
+        new PromiseConnection(async (call, signal, sink) => {
+          await target(call, { session, signal, piece: (tokens) => sink.piece(tokens) });
+          return { outcome: 'ok' };
+        }),
+      );
     },
   };
-}
-
-class InProcessConnection implements Connection {
-  readonly #target: InProcessTarget;
-  readonly #session: number;
-  readonly #calls = new Map<number, AbortController>();
-  #last = 0;
-
-  constructor(target: InProcessTarget, session: number) {
-    this.#target = target;
-    this.#session = session;
-  }
-
-  send(call: PlannedCall, sink: CallSink): number {
-    const handle = (this.#last += 1);
-    const controller = new AbortController();
-    this.#calls.set(handle, controller);
-    const piece = (tokens: number): void => sink.piece(tokens);
-    const finish = (end: CallEnd): void => {
-      if (this.#calls.delete(handle)) sink.end(end);
-    };
-    start(() => this.#target(call, { session: this.#session, signal: controller.signal, piece })).then(
-      () => finish({ outcome: 'ok' }),
-      (error: unknown) => finish(endOfRejection(error)),
-    );
-    return handle;
-  }
-
-  abandon(handle: number, why: 'timeout' | 'cancelled'): void {
-    const controller = this.#calls.get(handle);
-    this.#calls.delete(handle);
-    controller?.abort(new Error(why));
-  }
-
-  close(): Promise<void> {
-    for (const handle of this.#calls.keys()) this.abandon(handle, 'cancelled');
-    return Promise.resolve();
-  }
-}
-
-/** Turns a synchronous throw into a rejection. */
-async function start(work: () => Promise<unknown>): Promise<unknown> {
-  return work();
-}
-
-function endOfRejection(error: unknown): CallEnd {
-  const code = isObject(error) && typeof error['code'] === 'string' ? error['code'] : undefined;
-  if (code !== undefined) return { outcome: outcomeOfCode(code), code };
-  return { outcome: 'tool_error', code: error instanceof Error ? error.name : 'rejected' };
 }

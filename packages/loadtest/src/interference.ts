@@ -67,7 +67,8 @@ export async function testInterference(options: InterferenceOptions): Promise<In
   const victim = new Victim(await driver.connect(0, () => undefined), clock, options);
   const aggressor = new Aggressor(await driver.connect(1, () => undefined), clock, options);
   const found: InterferenceResult['pairs'] = [];
-  for (let pair = 0; pair < pairs && !signal?.aborted; pair += 1) {
+  for (let pair = 0; pair < pairs; pair += 1) {
+    if (signal?.aborted) break;
     const first = coin.next() < 0.5 ? 'with' : 'without';
     const one = await block(first === 'with', { victim, aggressor, clock, blockMs, options });
     const two = await block(first !== 'with', { victim, aggressor, clock, blockMs, options });

@@ -7,9 +7,8 @@ import type { ClientBehaviour } from './scenario.ts';
 import { SessionLink, type LinkOwner } from './session-link.ts';
 import type { Random } from './random.ts';
 
-/** How much longer than the server the client waits for an answer, in milliseconds, and as a share of short deadlines. */
-const LONGEST_GRACE_MS = 1000;
-const GRACE_SHARE = 0.5;
+/** How much longer than the deadline the client waits for an answer, in milliseconds. */
+const ANSWER_GRACE_MS = 1000;
 
 /** What a load generator learns when its call has ended. */
 export type OnEnd = (end: CallEnd, at: number) => void;
@@ -157,9 +156,9 @@ export class LoadRun implements LinkOwner {
     this.launched += 1;
     if (this.launched >= this.#options.maxCalls) this.stop();
     this.#flights.add(flight);
-    const graceMs = Math.min(LONGEST_GRACE_MS, call.deadlineMs * GRACE_SHARE);
-    flight.timer = this.at(this.now() + call.deadlineMs + graceMs, () => this.#onClientTimeout(flight));
-    if (link.connection) this.#send(flight);
+    const { answerGraceMs = ANSWER_GRACE_MS } = this.#options.client;
+    flight.timer = this.at(this.now() + call.deadlineMs + answerGraceMs, () => this.#onClientTimeout(flight));
+    if (link.connection && !this.#isUsedUp(link)) this.#send(flight);
     else if (link.isDead) this.finish(flight, { outcome: 'connect_failed' });
   }
 
@@ -198,9 +197,10 @@ export class LoadRun implements LinkOwner {
     for (const work of this.#onStop.splice(0)) work();
   }
 
-  /** Runs `work` when the run stops accepting calls. */
+  /** Runs `work` when the run stops accepting calls; at once when it has. */
   whenStopped(work: () => void): void {
-    this.#onStop.push(work);
+    if (this.#accepting) this.#onStop.push(work);
+    else work();
   }
 
   /** Waits for the calls in flight, at most `limitMs`; what is left then is recorded as censored with its age. */
@@ -242,8 +242,8 @@ export class LoadRun implements LinkOwner {
     this.outcomes[end.outcome] += 1;
     this.#options.records.add(flight);
     this.#options.onRecord?.(flight);
+    this.#renewWhenUsed(flight.link);
     flight.onEnd(end, now);
-    this.#renewAfter(flight.link);
     if (this.#flights.size === 0) this.#whenIdle?.();
   }
 
@@ -296,11 +296,15 @@ export class LoadRun implements LinkOwner {
     this.finish(flight, { outcome: 'timeout_client' });
   }
 
-  #renewAfter(link: SessionLink): void {
-    const { callsPerConnection } = this.#options.client;
-    if (callsPerConnection === undefined || link.sent < callsPerConnection || !link.connection) return;
+  /** Opens the next connection of a session that has used up this one, once nothing is in flight on it. */
+  #renewWhenUsed(link: SessionLink): void {
+    if (!this.#isUsedUp(link) || !link.connection) return;
     for (const flight of this.#flights) if (flight.link === link && !Number.isNaN(flight.sentAt)) return;
     link.renew().catch(() => undefined);
+  }
+
+  #isUsedUp(link: SessionLink): boolean {
+    return link.sent >= (this.#options.client.callsPerConnection ?? Number.POSITIVE_INFINITY);
   }
 
   #count(now: number, change: 1 | -1): void {

@@ -35,6 +35,8 @@ export class PermitModel {
   readonly #sessions = new Map<string, Tier>();
   readonly #queues = new Map<string, { ask: PermitAsk; since: number }[]>();
   readonly #clock: Clock;
+  /** Permits that will be lost when their holders end, by provider. */
+  readonly #leaking = new Map<string, number>();
   /** Most permits held at once. */
   peak = 0;
   leaksDetected = 0;
@@ -73,12 +75,23 @@ export class PermitModel {
   /** Gives a permit back. */
   release(session: string, provider: string): void {
     for (const one of this.#tiers(session, provider)) one.held -= 1;
+    const leaking = this.#leaking.get(provider) ?? 0;
+    const pool = this.providers.get(provider);
+    if (leaking > 0 && pool) {
+      this.#leaking.set(provider, leaking - 1);
+      this.#lose(pool);
+    }
     this.#pump();
   }
 
-  /** Loses `count` permits of a provider (and of the global tier) as a holder that never comes back would. */
+  /** Loses `count` permits of a provider: free ones at once, held ones when their holder would have given them back. */
   leak(provider: string, count: number): void {
-    for (const one of [this.global, this.providers.get(provider)]) if (one) one.leaked += count;
+    const one = this.providers.get(provider);
+    if (!one) return;
+    for (let left = count; left > 0; left -= 1) {
+      if (hasRoom(this.global) && hasRoom(one)) this.#lose(one);
+      else this.#leaking.set(provider, (this.#leaking.get(provider) ?? 0) + 1);
+    }
   }
 
   /** Gives a permit back that nobody holds. */
@@ -125,6 +138,11 @@ export class PermitModel {
     const named = this.providers.get(provider) ?? tier(this.global.capacity);
     this.providers.set(provider, named);
     return [this.global, named, own];
+  }
+
+  #lose(pool: Tier): void {
+    this.global.leaked += 1;
+    pool.leaked += 1;
   }
 
   #pump(): void {

@@ -8,6 +8,8 @@ import { meanOfValues } from './statistics.ts';
 export interface FaultInjector {
   /** @throws when the target refuses; the run then counts the fault as not injected. */
   inject(fault: Fault): Promise<void>;
+  /** Ends the faults that last. */
+  clear?(): Promise<void>;
 }
 
 /** A fault that was injected, in the run's own time. */

@@ -1,4 +1,5 @@
 import type { TargetInfo, WireCounters } from './driver.ts';
+import type { InterferenceResult } from './interference.ts';
 import type { OutcomeCounts } from './outcome.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -156,4 +157,6 @@ export interface RunResult {
   timeline: { windowMs: number; windows: TimelineWindow[] };
   permits?: PermitAudit;
   recovery?: RecoveryEvent[];
+  /** Present when the run was asked to test whether sessions harm each other. */
+  interference?: InterferenceResult;
 }

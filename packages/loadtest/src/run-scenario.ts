@@ -6,6 +6,7 @@ import { systemClock, type Cancel, type Clock } from './clock.ts';
 import { collectResult } from './collect-result.ts';
 import type { Driver } from './driver.ts';
 import { startLoad } from './load-generator.ts';
+import type { InterferenceResult } from './interference.ts';
 import { LoadTestError } from './load-test-error.ts';
 import { LoadRun } from './load-run.ts';
 import { LoopWatch } from './loop-watch.ts';
@@ -54,8 +55,10 @@ export interface RunOptions {
   command?: string;
   /** Undecided thresholds do not fail the run. @defaultValue false */
   allowUndecided?: boolean;
-  /** Stall of the load tester that voids the run, in milliseconds. @defaultValue 150 */
+  /** Stall of the load tester that voids the run, in milliseconds. @defaultValue 180 */
   maxStallMs?: number;
+  /** Result of an interference test against the same target, to be judged and reported with the run. */
+  interference?: InterferenceResult;
   /** Numbers for thresholds that a plain run cannot measure. */
   extra?: ExtraMetrics;
 }
@@ -106,12 +109,15 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   run.begin();
   let loadMs = 0;
   if (isReachable) {
+    for (const link of run.links) link.retry();
     watch.start();
     permits?.start(() => run.now());
     const timers = planFaults(scenario, { run, injected, failedFaults, faults: options.faults });
     startLoad(scenario.load, { run, source, random: createRandom(seed, 'arrivals'), totalMs });
     await untilOver(run, totalMs, options.signal, () => tell(run.now() < warmupMs ? 'warm-up' : 'measuring'));
     for (const cancel of timers) cancel();
+    // What lasts ends with the load, so that the drain and the audit see the target as it is.
+    if (injected.some(({ fault }) => LASTING.has(fault.kind))) await options.faults?.clear?.().catch(() => undefined);
     loadMs = run.now();
     tell('draining');
     await run.drain(drainOf(scenario), options.abandonSignal);
@@ -160,6 +166,8 @@ function teller(
     });
 }
 
+const LASTING: ReadonlySet<string> = new Set(['hang', 'error', 'slow']);
+
 interface FaultPlan {
   run: LoadRun;
   injected: InjectedFault[];
@@ -169,20 +177,25 @@ interface FaultPlan {
 
 function planFaults(scenario: Scenario, { run, injected, failedFaults, faults }: FaultPlan): Cancel[] {
   if (!faults) return [];
-  const warmupMs = scenario.warmupMs ?? 0;
-  return (scenario.faults ?? []).map((fault) =>
-    run.at(warmupMs + fault.at * scenario.durationMs, () => {
-      const atMs = run.now();
-      injected.push({ fault, atMs });
+  const timeOf = (share: number): number => (scenario.warmupMs ?? 0) + share * scenario.durationMs;
+  const note = (what: string) => (error: unknown) => {
+    failedFaults.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+  };
+  return (scenario.faults ?? []).flatMap((fault) => {
+    const begin = run.at(timeOf(fault.at), () => {
+      const one = { fault, atMs: run.now() };
+      injected.push(one);
       faults.inject(fault).catch((error: unknown) => {
-        injected.splice(
-          injected.findIndex((one) => one.fault === fault),
-          1,
-        );
-        failedFaults.push(`${fault.kind}: ${error instanceof Error ? error.message : String(error)}`);
+        injected.splice(injected.indexOf(one), 1);
+        note(fault.kind)(error);
       });
-    }),
-  );
+    });
+    if (fault.until === undefined) return [begin];
+    const end = run.at(timeOf(fault.until), () => {
+      faults.clear?.().catch(note('clear'));
+    });
+    return [begin, end];
+  });
 }
 
 /** Until the time is over, the calls are used up, or the run is interrupted. */
@@ -191,6 +204,11 @@ function untilOver(run: LoadRun, totalMs: number, signal: AbortSignal | undefine
     let ticker: Cancel | undefined;
     const end = run.at(totalMs, () => run.stop());
     const stop = (): void => run.stop();
+    const again = (): void => {
+      tick();
+      ticker = run.at(run.now() + PROGRESS_EVERY_MS, again);
+    };
+    again();
     signal?.addEventListener('abort', stop, { once: true });
     run.whenStopped(() => {
       end();
@@ -198,11 +216,6 @@ function untilOver(run: LoadRun, totalMs: number, signal: AbortSignal | undefine
       signal?.removeEventListener('abort', stop);
       resolve();
     });
-    const again = (): void => {
-      tick();
-      ticker = run.at(run.now() + PROGRESS_EVERY_MS, again);
-    };
-    again();
     if (signal?.aborted) run.stop();
   });
 }

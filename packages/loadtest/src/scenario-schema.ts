@@ -84,6 +84,7 @@ const client = closedObject(
       'afterMs',
     ]),
     callsPerConnection: count,
+    answerGraceMs: notNegative,
     reconnect: { type: 'boolean' },
   },
   [],
@@ -95,6 +96,8 @@ const fault = closedObject(
     kind: { type: 'string', enum: ['leak', 'double_release', 'hang', 'error', 'slow', 'drop_connection'] },
     provider: text,
     count,
+    share: { type: 'number', minimum: 0, maximum: 1 },
+    until: { type: 'number', minimum: 0, maximum: 1 },
   },
   ['at', 'kind'],
 );

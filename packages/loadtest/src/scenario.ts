@@ -59,6 +59,8 @@ export interface ClientBehaviour {
   abandon?: { share: number; afterMs: number };
   /** Opens a new connection after so many calls of a session: churn. */
   callsPerConnection?: number;
+  /** How much longer than a call's deadline the client waits for the answer, in milliseconds. @defaultValue 1_000 */
+  answerGraceMs?: number;
   /** Connects again after an unexpected close. @defaultValue true */
   reconnect?: boolean;
 }
@@ -70,8 +72,12 @@ export interface Fault {
   kind: 'leak' | 'double_release' | 'hang' | 'error' | 'slow' | 'drop_connection';
   /** Limit's key, or tool's provider. */
   provider?: string;
-  /** How many permits, calls or connections. @defaultValue 1 */
+  /** How many permits or connections. @defaultValue 1 */
   count?: number;
+  /** Share of the calls that `hang` and `error` meet, 0 to 1. @defaultValue 1 */
+  share?: number;
+  /** Share of the measured time at which `hang`, `error` and `slow` end. @defaultValue 1: with the load */
+  until?: number;
 }
 
 /** Limits that the target is expected to have: `explain` and the audit reason with them. */
@@ -89,7 +95,7 @@ export interface Scenario {
   durationMs: number;
   /** @defaultValue 0 */
   warmupMs?: number;
-  /** Longest wait for calls in flight at the end. @defaultValue the longest deadline plus 2 s, at most 60 s */
+  /** Longest wait for calls in flight at the end. @defaultValue the longest deadline plus 2 s, at most 5 minutes */
   drainMs?: number;
   load: Load;
   mix: MixEntry[];
@@ -107,6 +113,7 @@ export interface Scenario {
 
 /** Deadline of a call whose mix entry names none. Source: the server's default for `chat`. */
 export const DEFAULT_DEADLINE_MS = 600_000;
+const LONGEST_DRAIN_MS = 300_000;
 /** The most rows a run keeps in memory. */
 export const MAX_CALLS = 1_000_000;
 
@@ -242,7 +249,7 @@ function scaleClient(client: ClientBehaviour, factor: number): ClientBehaviour {
 export function drainOf(scenario: Scenario): number {
   if (scenario.drainMs !== undefined) return scenario.drainMs;
   const longest = Math.max(...scenario.mix.map((entry) => entry.deadlineMs ?? DEFAULT_DEADLINE_MS));
-  return Math.min(60_000, longest + 2000);
+  return Math.min(LONGEST_DRAIN_MS, longest + 2000);
 }
 
 /** Connections that the load opens at its start; a `sessions` load opens them as they arrive. */

@@ -7,7 +7,7 @@ import { percentileOf, slopeOf } from './statistics.ts';
 import type { Scenario } from './scenario.ts';
 
 /** A single stall of the sender beyond this voids the run, in milliseconds. */
-export const LONGEST_STALL_MS = 150;
+export const LONGEST_STALL_MS = 180;
 /** Send lag (p99) that voids an open run: the larger of a floor and a share of the median response. */
 const LAG_FLOOR_MS = 25;
 const LAG_SHARE = 0.05;

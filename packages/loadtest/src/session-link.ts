@@ -54,6 +54,13 @@ export class SessionLink {
     this.#owner.ready(this);
   }
 
+  /** Goes on trying after a first attempt that failed. */
+  retry(): void {
+    if (this.connection || this.#ended) return;
+    if (this.#reconnect) this.#tryAgain(FIRST_RETRY_MS);
+    else this.#die();
+  }
+
   /** Closes the connection on purpose and opens the next one. */
   async renew(): Promise<void> {
     const old = this.connection;

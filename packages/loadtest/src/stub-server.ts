@@ -150,6 +150,9 @@ function applyFault(
     case 'error':
       state.mode = kind === 'hang' ? 'hang' : 'error';
       return undefined;
+    case 'clear':
+      state.mode = 'none';
+      return undefined;
     case 'mode':
       if (!isStubMode(mode)) return `mode: unknown, got ${String(mode)}`;
       state.mode = mode;

@@ -21,10 +21,8 @@ interface StubCall {
 
 let lastSession = 0;
 
-/** How long after the client's own limit a late answer comes, in milliseconds. */
-const LATE_BY_MS = 60;
-/** The client waits at most half of the deadline longer than the server. */
-const CLIENT_LIMIT = 1.5;
+/** How long after its deadline a late answer comes, in milliseconds: the client has given up by then. */
+const LATE_BY_MS = 1200;
 
 /** One connection of the stub: `hello`, `call`, `cancel`, `ping`. */
 export class StubSession {
@@ -148,7 +146,7 @@ export class StubSession {
         this.#socket.send('this is not JSON');
         return true;
       case 'late_reply':
-        this.#at(call, call.deadlineMs * CLIENT_LIMIT + LATE_BY_MS, () => this.#answer(call));
+        this.#at(call, call.deadlineMs + (this.#shared.options.lateByMs ?? LATE_BY_MS), () => this.#answer(call));
         return true;
       case 'none':
       case 'double_reply':

@@ -23,6 +23,8 @@ export interface StubOptions {
   healthCheckMs?: number;
   /** Misbehaviour of every call. @defaultValue 'none' */
   mode?: StubMode;
+  /** In mode `late_reply`: how long after its deadline a call is answered, in milliseconds. @defaultValue 1_200 */
+  lateByMs?: number;
   /** Token that `hello` must carry. */
   token?: string;
   /** @defaultValue the machine's clock */

@@ -147,7 +147,10 @@ function latencyOf({ latency }: GroupSummary, kind: string): LatencySummary | un
   }
 }
 
-function runNumberOf(metric: string, { wire, fairness, permits, recovery }: Measured): number | undefined {
+function runNumberOf(
+  metric: string,
+  { wire, fairness, permits, recovery, interference }: Measured,
+): number | undefined {
   switch (metric) {
     case 'duplicate':
     case 'late':
@@ -161,6 +164,10 @@ function runNumberOf(metric: string, { wire, fairness, permits, recovery }: Meas
       return permits?.violations.length;
     case 'audit.over_capacity':
       return permits?.overCapacity;
+    case 'interference.max_effect':
+      return interference?.effect;
+    case 'interference.p':
+      return interference?.p;
     case 'recovery.repaired':
       return recovery?.filter((event) => event.repairedAfterMs !== undefined).length;
     case 'recovery.time':

@@ -3,16 +3,19 @@ import { round } from './group-summary.ts';
 import type { TimelineWindow } from './run-result.ts';
 import { percentileOf } from './statistics.ts';
 
-/** Windows of a report: enough for a curve, few enough to read. */
-const WINDOWS = 60;
+/** Windows of a report: enough for a curve, and about six calls in each, for below that a curve is noise. */
+const MOST_WINDOWS = 60;
+const FEWEST_WINDOWS = 10;
+const CALLS_PER_WINDOW = 6;
 const SHORTEST_WINDOW_MS = 50;
 
 /** Cuts a run into equal windows. A call counts where it ended; in-flight is the mean over the window. */
 export function timelineOf(
-  records: Iterable<CallRecord>,
+  records: readonly CallRecord[],
   endMs: number,
 ): { windowMs: number; windows: TimelineWindow[] } {
-  const windowMs = Math.max(SHORTEST_WINDOW_MS, endMs / WINDOWS);
+  const count = Math.min(MOST_WINDOWS, Math.max(FEWEST_WINDOWS, Math.floor(records.length / CALLS_PER_WINDOW)));
+  const windowMs = Math.max(SHORTEST_WINDOW_MS, endMs / count);
   const cells = Array.from({ length: Math.max(1, Math.ceil(endMs / windowMs)) }, () => ({
     ended: 0,
     ok: 0,

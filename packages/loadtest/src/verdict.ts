@@ -1,3 +1,4 @@
+import type { InterferenceResult } from './interference.ts';
 import type { RunResult } from './run-result.ts';
 
 /** Exit codes, in the order in which they win. */
@@ -18,6 +19,7 @@ export const EXIT = {
 export type VerdictInput = Pick<RunResult, 'selfChecks' | 'thresholds' | 'totals' | 'permits' | 'wire'> & {
   interrupted: boolean;
   allowUndecided: boolean;
+  interference?: InterferenceResult;
   /** Faults that the target did not carry out: what was to be tested was not. */
   failedFaults: readonly string[];
 };
@@ -42,6 +44,15 @@ export function verdictOf(input: VerdictInput): RunResult['verdict'] {
     add(EXIT.permits, `permits: ${permits.violations[0]?.rule ?? ''} (${permits.violations.length} violations)`);
   }
   if (permits && permits.leaks > 0) add(EXIT.permits, `permits: ${permits.leaks} still missing after the drain`);
+  const { interference } = input;
+  if (interference?.verdict === 'interference') {
+    add(
+      EXIT.interference,
+      `interference: one session slows another by ${interference.effectMs.toFixed(1)} ms (p = ${interference.p.toPrecision(2)})`,
+    );
+  }
+  if (interference?.verdict === 'undecided' && !input.allowUndecided)
+    add(EXIT.undecided, 'interference is undecided: too few blocks');
   for (const { status, text, why } of input.thresholds) {
     if (status === 'fail') add(EXIT.threshold, `${text} does not hold: ${why}`);
     if (status === 'undecided' && !input.allowUndecided) add(EXIT.undecided, `${text} is undecided: ${why}`);
@@ -61,6 +72,11 @@ const ORDER: readonly number[] = [
   EXIT.regression,
   EXIT.undecided,
 ];
+
+/** The one of two exit codes that wins. */
+export function worseExit(a: number, b: number): number {
+  return ORDER.find((code) => code === a || code === b) ?? EXIT.ok;
+}
 
 const STATUS: Readonly<Record<number, RunResult['verdict']['status']>> = {
   [EXIT.ok]: 'passed',

@@ -1,10 +1,13 @@
 import { Command, CommanderError } from 'commander';
 
 import { LoadTestError, type LoadTestErrorCode } from '../load-test-error.ts';
-import { EXIT } from '../verdict.ts';
+import { EXIT, worseExit } from '../verdict.ts';
 import { VERSION } from '../version.ts';
 import type { CliIo } from './io.ts';
-import { addRunCommand } from './run-command.ts';
+import { addCompareCommand } from './compare-command.ts';
+import { addExperimentCommands } from './experiment-commands.ts';
+import { addOfflineCommands } from './offline-commands.ts';
+import { addRunCommands } from './run-command.ts';
 import { addStubCommand } from './stub-command.ts';
 
 const EXIT_OF_ERROR: Readonly<Record<LoadTestErrorCode, number>> = {
@@ -22,7 +25,7 @@ const EXIT_OF_ERROR: Readonly<Record<LoadTestErrorCode, number>> = {
 export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
   let exit: number = EXIT.ok;
   const setExit = (code: number): void => {
-    exit = code;
+    exit = worseExit(exit, code);
   };
   const program = new Command('exai-loadtest')
     .description('Load tests AI tool servers, and says when its numbers cannot be trusted.')
@@ -30,7 +33,10 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     .showHelpAfterError('(add --help for the options)')
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) })
     .exitOverride();
-  addRunCommand(program, io, setExit);
+  addRunCommands(program, io, setExit);
+  addOfflineCommands(program, io);
+  addExperimentCommands(program, io, setExit);
+  addCompareCommand(program, io, setExit);
   addStubCommand(program, io);
   for (const command of program.commands) command.copyInheritedSettings(program).exitOverride();
   try {

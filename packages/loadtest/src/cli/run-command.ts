@@ -2,19 +2,33 @@ import { resolve } from 'node:path';
 
 import { Option, type Command } from 'commander';
 
+import { testInterference, type InterferenceResult } from '../interference.ts';
+import { LoadTestError } from '../load-test-error.ts';
 import { runScenario } from '../run-scenario.ts';
 import type { RunResult } from '../run-result.ts';
-import { scaleScenario, withDuration, type Scenario } from '../scenario.ts';
+import { MAX_CALLS, scaleScenario, withDuration, type Scenario } from '../scenario.ts';
+import { LONGEST_STALL_MS } from '../self-checks.ts';
 import { renderSummary } from '../summary-text.ts';
-import { listenForInterrupts } from './interrupts.ts';
+import { scenarioOfTrace } from '../trace.ts';
+import { listenForInterrupts, type Interrupts } from './interrupts.ts';
 import type { CliIo } from './io.ts';
 import { loadScenario } from './load-scenario.ts';
+import { readText } from './offline-commands.ts';
 import { parseCount, parseFactor, parseTime } from './parse-flag.ts';
 import { createProgressView } from './progress-view.ts';
-import { addTargetFlags, collect, createDriver, fitToTarget, watchPermits, type TargetFlags } from './target.ts';
-import { parseFormats, REPORT_FORMATS, writeReports, type ReportFormat } from './write-reports.ts';
+import {
+  addTargetFlags,
+  collect,
+  createDriver,
+  createFaults,
+  fitToTarget,
+  watchPermits,
+  type TargetFlags,
+} from './target.ts';
+import { formatOption, writeReports, type ReportFormat } from './write-reports.ts';
 
-interface RunFlags extends TargetFlags {
+/** Flags of every command that runs a scenario. */
+export interface RunFlags extends TargetFlags {
   timeScale: number;
   duration?: number;
   warmup?: number;
@@ -22,21 +36,43 @@ interface RunFlags extends TargetFlags {
   requests?: number;
   sessions?: number;
   seed: number;
+  repeat: number;
   threshold: string[];
   allowUndecided: boolean;
+  interference: boolean;
   maxStall: number;
   out: string;
   format: ReportFormat[];
   live: 'auto' | 'plain' | 'off';
 }
 
-/** Adds `run` to the command line; `setExit` is given the exit code of the verdict. */
-export function addRunCommand(program: Command, io: CliIo, setExit: (code: number) => void): void {
-  const command = program
+/** Longest measured time of a scenario: nobody means to load a server for a week. */
+const LONGEST_RUN_MS = 24 * 3_600_000;
+/** Sessions and permits beyond which a typing error is likelier than a wish. */
+const MOST_SESSIONS = 10_000;
+
+/** Adds `run` and `replay`; `setExit` is given the exit code of the worst verdict. */
+export function addRunCommands(program: Command, io: CliIo, setExit: (code: number) => void): void {
+  const run = program
     .command('run')
     .description('run a scenario and report')
     .argument('<scenario>', 'name of a built-in scenario, or a .json file');
-  addTargetFlags(command)
+  addRunFlags(run).action((name: string, flags: RunFlags) => runAll(loadScenario(name, io.cwd), flags, io, setExit));
+
+  const replay = program
+    .command('replay')
+    .description('replay a trace: one JSON object per line with atMs, tool and, if known, provider and serviceMs')
+    .argument('<trace.jsonl>')
+    .option('--speed <factor>', 'times faster than the trace', parseFactor, 1);
+  addRunFlags(replay).action((file: string, flags: RunFlags & { speed: number }) => {
+    const { sessions = 5, speed } = flags;
+    return runAll(scenarioOfTrace(readText(file, io.cwd), { sessions, speed }), flags, io, setExit);
+  });
+}
+
+/** Adds the flags of {@link RunFlags} to a command. */
+export function addRunFlags(command: Command): Command {
+  return addTargetFlags(command)
     .option('--time-scale <factor>', 'scale of service, think and time-out values', parseFactor, 1)
     .option('--duration <time>', 'measured time, such as 20s', parseTime)
     .option('--warmup <time>', 'time before the measured time', parseTime)
@@ -44,37 +80,40 @@ export function addRunCommand(program: Command, io: CliIo, setExit: (code: numbe
     .option('--requests <count>', 'calls at most', parseCount)
     .option('--sessions <count>', 'sessions, in place of those of the scenario', parseCount)
     .option('--seed <number>', 'seed of the mix, the service times and the arrivals', parseCount, 42)
+    .option('--repeat <count>', 'runs, each with its own reports and the next seed', parseCount, 1)
     .option(
       '--threshold <expression>',
-      'a further threshold, such as "chat.response.p95 < 2s"; repeat for more',
+      'a further threshold, such as "chat.response.p95 < 2s"; repeatable',
       collect,
       [],
     )
     .option('--allow-undecided', 'thresholds that too few calls support do not fail the run', false)
-    .option('--max-stall <time>', 'stall of the load tester itself that voids the run', parseTime, 150)
+    .option('--interference', 'also test whether one session suffers from another (exit 7 when it does)', false)
+    .option('--max-stall <time>', 'stall of the load tester itself that voids the run', parseTime, LONGEST_STALL_MS)
     .option('--out <directory>', 'where reports are written', 'reports')
-    .addOption(
-      new Option('--format <formats>', `kinds of reports (${REPORT_FORMATS.join(', ')})`)
-        .argParser(parseFormats)
-        .default(['json']),
-    )
+    .addOption(formatOption(['json', 'html']))
     .addOption(
       new Option('--live <kind>', 'what is shown during the run').choices(['auto', 'plain', 'off']).default('auto'),
-    )
-    .action(async (name: string, flags: RunFlags) => {
-      const result = await run(name, flags, io);
-      const paths = writeReports(result, resolve(io.cwd, flags.out), flags.format);
-      io.out(renderSummary(result));
-      for (const path of paths) io.out(`report     ${path}`);
-      setExit(result.verdict.exit);
-    });
+    );
 }
 
-async function run(name: string, flags: RunFlags, io: CliIo): Promise<RunResult> {
-  const asked = adjust(loadScenario(name, io.cwd), flags);
-  const scenario = await fitToTarget(scaleScenario(asked, flags.timeScale), flags.timeScale, createDriver(flags, io));
-  const permits = await watchPermits(flags, Math.max(50, 500 * Math.min(1, flags.timeScale * 10)));
+async function runAll(asked: Scenario, flags: RunFlags, io: CliIo, setExit: (code: number) => void): Promise<void> {
   using interrupts = listenForInterrupts(io);
+  for (let index = 0; index < flags.repeat && !interrupts.signal.aborted; index += 1) {
+    const result = await runOnce(asked, { ...flags, seed: flags.seed + index }, io, interrupts);
+    const paths = writeReports(result, resolve(io.cwd, flags.out), flags.format);
+    io.out(renderSummary(result));
+    for (const path of paths) io.out(`report     ${path}`);
+    setExit(result.verdict.exit);
+  }
+}
+
+/** Runs one scenario against the target of the flags. */
+export async function runOnce(asked: Scenario, flags: RunFlags, io: CliIo, interrupts: Interrupts): Promise<RunResult> {
+  const scaled = scaleScenario(adjust(asked, flags), flags.timeScale);
+  const scenario = await fitToTarget(scaled, flags.timeScale, createDriver(flags, io));
+  const interference = flags.interference ? await interfere(scenario, flags, io, interrupts) : undefined;
+  const permits = await watchPermits(flags, Math.min(500, Math.max(50, 5000 * flags.timeScale)));
   const view = createProgressView(io, flags.live);
   const result = await runScenario(scenario, {
     driver: createDriver(flags, io, scenario),
@@ -87,12 +126,35 @@ async function run(name: string, flags: RunFlags, io: CliIo): Promise<RunResult>
     onProgress: view.onProgress,
     onCall: view.onCall,
     ...(permits && { permits }),
+    ...(interference && { interference }),
+    ...((scenario.faults ?? []).length > 0 && { faults: createFaults(flags, io) }),
   });
   view.end();
   return result;
 }
 
+/** Two sessions of the target: one calls evenly, one floods with the longest calls of the mix. */
+function interfere(
+  scenario: Scenario,
+  flags: RunFlags,
+  io: CliIo,
+  interrupts: Interrupts,
+): Promise<InterferenceResult> {
+  io.err('interference test: 24 blocks');
+  const tool = scenario.mix[0]?.tool ?? 'chat';
+  return testInterference({
+    driver: createDriver(flags, io),
+    seed: flags.seed,
+    signal: interrupts.signal,
+    victim: { tool, provider: 'kimi', serviceMs: 8, perSecond: 25 },
+    aggressor: { tool, provider: 'kimi', serviceMs: 40, inFlight: 8 },
+  });
+}
+
 function adjust(scenario: Scenario, flags: RunFlags): Scenario {
+  if ((flags.duration ?? 0) > LONGEST_RUN_MS) throw tooMuch('--duration', '24h', flags.duration);
+  if ((flags.requests ?? 0) > MAX_CALLS) throw tooMuch('--requests', MAX_CALLS, flags.requests);
+  if ((flags.sessions ?? 0) > MOST_SESSIONS) throw tooMuch('--sessions', MOST_SESSIONS, flags.sessions);
   const timed = flags.duration === undefined ? scenario : withDuration(scenario, flags.duration);
   const { load } = timed;
   return {
@@ -103,4 +165,8 @@ function adjust(scenario: Scenario, flags: RunFlags): Scenario {
     ...(flags.requests !== undefined && { maxCalls: flags.requests }),
     thresholds: [...(timed.thresholds ?? []), ...flags.threshold],
   };
+}
+
+function tooMuch(flag: string, most: number | string, value: number | undefined): LoadTestError {
+  return new LoadTestError('INVALID_OPTION', `${flag} must be at most ${most}, got ${value ?? 0}`);
 }
