@@ -1,1 +1,1 @@
-export {};
+export { asLanguageModel, asProvider } from './as-language-model.ts';

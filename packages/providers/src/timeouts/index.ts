@@ -1,1 +1,14 @@
-export {};
+export { AdaptiveTimeouts } from './adaptive-timeouts.ts';
+export type { Explanation, PhaseExplanation } from './explanation.ts';
+export type { TimeoutOptions } from './timeout-settings.ts';
+export { systemClock } from './clock.ts';
+export type { Clock } from './clock.ts';
+export { PHASES } from './phase.ts';
+export type { BudgetSource, Observation, Phase, PhaseBudgets, TimeoutContext, TimeoutKey } from './phase.ts';
+export { TUNINGS } from './profile.ts';
+export type { TimeoutProfile, Tuning } from './profile.ts';
+export type { TimeoutSnapshot } from './timeout-snapshot.ts';
+export { TIMEOUT_TABLE, timeoutTableFromEnv } from './timeout-table.ts';
+export type { TimeoutTable } from './timeout-table.ts';
+export { TimeoutReason, Watchdog } from './watchdog.ts';
+export type { AttemptEnd, StallInfo, WatchdogOptions } from './watchdog.ts';

@@ -1,0 +1,105 @@
+import type { ChatEvent, FinishReason } from '../chat/chat-model.ts';
+import type { GatePermit } from '../chat/gate.ts';
+import type { PhaseBudgets, TimeoutContext, TimeoutKey } from '../timeouts/phase.ts';
+import { type AttemptEnd, Watchdog } from '../timeouts/watchdog.ts';
+import { Answer } from '../wire/answer.ts';
+import type { Dialect } from '../wire/dialect.ts';
+import { abortable, linkSignals } from './abortable.ts';
+import { Failure } from '../chat/failure.ts';
+import { HEDGED } from './hedged.ts';
+import type { ProviderRuntime } from './provider-runtime.ts';
+import { ResponseReader } from './response-reader.ts';
+import { toFailure } from './to-failure.ts';
+
+/** One request to be made. */
+export interface AttemptTask {
+  readonly dialect: Dialect;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly toolNames: ReadonlyMap<string, string>;
+  readonly badLines: 'fail' | 'skip';
+  readonly key: TimeoutKey;
+  readonly context: TimeoutContext;
+  readonly budgets: (learned: PhaseBudgets) => PhaseBudgets;
+  readonly permit: GatePermit | undefined;
+  readonly signal: AbortSignal;
+  readonly emit: (event: ChatEvent) => void;
+  /** Called once, with the model the provider says it runs. */
+  readonly onStart: (servedModel: string | undefined) => void;
+  /** Called once, with the milliseconds from the request to the first semantic delta. */
+  readonly onFirstToken: (ms: number) => void;
+  /** Resolves when the reader has room; `undefined` when it has. */
+  readonly room: () => Promise<void> | undefined;
+  /** Secrets and prompts that must not appear in an error. */
+  readonly redact: (message: string) => string;
+}
+
+/** An attempt that gave a whole answer. */
+export interface AttemptAnswer {
+  readonly answer: Answer;
+  readonly reason: FinishReason;
+}
+
+/**
+ * Sends one request and reads its answer to the last byte. Gives the permit back and ends the watchdog on every path.
+ *
+ * @throws Failure
+ */
+export async function runAttempt(runtime: ProviderRuntime, task: AttemptTask): Promise<AttemptAnswer> {
+  const watchdog = watch(runtime, task);
+  const link = linkSignals([task.signal, task.permit?.signal, watchdog.signal]);
+  const answer = new Answer({ dialect: task.dialect, toolNames: task.toolNames, emit: task.emit });
+  let release: 'ok' | 'ignore' | 'overload' = 'ignore';
+  let end: AttemptEnd = 'failed';
+  try {
+    const response = await send(runtime, task, link.signal);
+    const reader = new ResponseReader({ runtime, task, watchdog, answer, signal: link.signal });
+    const reason = await reader.read(response);
+    release = 'ok';
+    end = 'done';
+    return { answer, reason };
+  } catch (error) {
+    const failure = toFailure(error, { task, watchdog, answer, signal: link.signal });
+    if (failure.error.overload === true) release = 'overload';
+    end = endOf(failure, task.signal);
+    throw failure;
+  } finally {
+    link.unlink();
+    watchdog.end(end);
+    task.permit?.release(release);
+  }
+}
+
+function endOf(failure: Failure, signal: AbortSignal): AttemptEnd {
+  if (signal.reason === HEDGED) return 'hedged';
+  return failure.error.code === 'ABORTED' ? 'aborted' : 'failed';
+}
+
+function watch(runtime: ProviderRuntime, task: AttemptTask): Watchdog {
+  const { timeouts } = runtime;
+  const learned = timeouts.budgets(task.key, task.context);
+  if (learned.hopeless) {
+    task.permit?.release('ignore');
+    throw Failure.deadline('before the first token could be expected');
+  }
+  const watchdog = new Watchdog(task.budgets(learned), {
+    clock: timeouts.clock,
+    onEnd: (seen) => timeouts.observe(task.key, ...seen),
+  });
+  watchdog.on('stalled', (info) => task.emit({ type: 'stalled', ...info }));
+  watchdog.on('resumed', ({ phase, silentMs }) => task.emit({ type: 'resumed', phase, silentMs }));
+  return watchdog;
+}
+
+async function send(runtime: ProviderRuntime, task: AttemptTask, signal: AbortSignal): Promise<Response> {
+  const sending = runtime.transport.fetch(task.url, {
+    method: 'POST',
+    headers: task.headers,
+    body: task.body,
+    signal,
+  });
+  return abortable(sending, signal, (late) => {
+    late.body?.cancel().catch(() => undefined);
+  });
+}
