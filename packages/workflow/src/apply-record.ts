@@ -109,6 +109,7 @@ function onAnswer(state: RunState, record: RecordOf<'model.finished'>): void {
     calls: [],
     novel: 0,
     weak: 0,
+    places: new Set(),
     usedTools: toolCalls.some(({ name }) => name !== REPORT_STEP),
     reported: toolCalls.some(({ name }) => name === REPORT_STEP),
     empty: text.trim() === '' && toolCalls.length === 0,
@@ -157,6 +158,7 @@ function onEvidence(state: RunState, record: RecordOf<'evidence'>): void {
   if (round !== undefined) {
     round.novel += novel;
     round.weak += weak;
+    for (const { source } of record.items) round.places.add(parseSource(source).base);
   }
   if (novel > 0) state.done.verify = 0;
 }
@@ -202,26 +204,44 @@ function onClaim(state: RunState, record: RecordOf<'claim'>): void {
 /** Notes what each citation points at; a citation of something never seen is worth nothing. */
 function backRequirements(state: RunState, claim: Claim): number {
   let valid = 0;
-  for (const citation of claim.citations) {
-    const found = findEvidence(state, citation.source, citation.quote);
+  for (const { source, quote, requirement } of claim.citations) {
+    const key = `${requirement ?? ''}\n${source}\n${quote ?? ''}`;
+    const known = state.held.get(key);
+    const found = known ?? findEvidence(state, source, quote);
     if (found === undefined) continue;
     valid += found.source === 'prompt' ? 0 : 1;
-    if (citation.requirement === undefined) continue;
-    const backed = state.backed.get(citation.requirement) ?? new Set();
-    backed.add(found);
-    state.backed.set(citation.requirement, backed);
+    if (known !== undefined) continue;
+    state.held.set(key, found);
+    if (requirement !== undefined) backWith(state, requirement, found);
   }
   return valid;
 }
 
-/** The newest piece of evidence that a citation points at: the place was seen, and a quote is really there. */
+function backWith(state: RunState, requirement: string, found: SeenEvidence): void {
+  const backed = state.backed.get(requirement) ?? new Set();
+  backed.add(found);
+  state.backed.set(requirement, backed);
+}
+
+/**
+ * The piece of evidence that a citation points at: the place was seen, and a quote is really there. Of several, the one
+ * named exactly, else the one known best, else the newest.
+ */
 export function findEvidence(state: RunState, source: string, quote: string | undefined): SeenEvidence | undefined {
   const cited = parseSource(source);
-  const candidates = state.evidenceByBase.get(cited.base) ?? [];
   const words = quote === undefined ? '' : squeeze(quote);
-  return candidates.findLast(
-    (seen) => covers(seen.place, cited) && (words === '' || squeeze(seen.text).includes(words)),
-  );
+  let best: SeenEvidence | undefined;
+  for (const seen of state.evidenceByBase.get(cited.base) ?? []) {
+    if (!covers(seen.place, cited) || (words !== '' && !squeeze(seen.text).includes(words))) continue;
+    if (best === undefined || worth(seen, source) >= worth(best, source)) best = seen;
+  }
+  return best;
+}
+
+const WORTH = { attested: 0, checked: 1, observed: 2 } as const;
+
+function worth(seen: SeenEvidence, source: string): number {
+  return (seen.source === source ? 3 : 0) + WORTH[seen.grade];
 }
 
 /** Quotes are compared without spacing, case and the line numbers that file tools print. */
@@ -306,13 +326,17 @@ function addTurn(state: RunState, turn: Turn): void {
   state.turnChars += turnChars(turn);
 }
 
+/** Characters around the text of a message or a call: role, ids, quoting. */
+const FRAME = 80;
+
 /** Characters a turn adds to the prompt. */
 export function turnChars(turn: Turn): number {
-  if (turn.kind === 'user') return turn.text.length;
-  if (turn.kind === 'tool') return turn.content.length + turn.name.length;
-  return turn.text.length + turn.reasoning.length + turn.toolCalls.reduce((sum, call) => sum + callChars(call), 0);
+  if (turn.kind === 'user') return FRAME + turn.text.length;
+  if (turn.kind === 'tool') return FRAME + turn.content.length + turn.name.length;
+  const calls = turn.toolCalls.reduce((sum, call) => sum + callChars(call), 0);
+  return FRAME + turn.text.length + turn.reasoning.length + calls;
 }
 
 function callChars(call: { readonly name: string; readonly arguments: unknown; readonly raw?: string }): number {
-  return call.name.length + (call.raw?.length ?? JSON.stringify(call.arguments ?? null).length);
+  return FRAME + call.name.length + (call.raw?.length ?? JSON.stringify(call.arguments ?? null).length);
 }

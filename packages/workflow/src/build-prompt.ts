@@ -54,14 +54,16 @@ export function buildFinalPrompt(parts: PromptParts, stop: StopReason): Message[
   return [...buildPrompt(parts), { role: 'user', content: finalText(stop) }];
 }
 
+const REPORT_TOOL: FunctionTool = {
+  name: REPORT_STEP,
+  description: 'Report what is known after a step, or that the work is finished.',
+  parameters: z.toJSONSchema(Claim, { io: 'input' }),
+};
+
 /** Tools as the model sees them, `report_step` first. */
 export function toFunctionTools(tools: readonly EvidenceTool[]): FunctionTool[] {
   return [
-    {
-      name: REPORT_STEP,
-      description: 'Report what is known after a step, or that the work is finished.',
-      parameters: z.toJSONSchema(Claim, { io: 'input' }),
-    },
+    REPORT_TOOL,
     ...tools.map(({ name, description, parameters }) => ({
       name,
       description,

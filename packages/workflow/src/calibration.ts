@@ -25,15 +25,18 @@ interface Cell {
   n: number;
 }
 
-/** What a level is worth before any outcome is known: assumptions, on the sceptical side of what models claim. */
+/**
+ * What a level is worth before any outcome is known: assumptions, on the sceptical side of what models claim. Even
+ * `certain` lies below 0.8, so that nobody is spared a check before outcomes speak for it.
+ */
 export const PRIOR: Readonly<Record<Confidence, number>> = {
   exploring: 0.08,
   low: 0.18,
   medium: 0.35,
   high: 0.52,
-  very_high: 0.66,
-  almost_certain: 0.75,
-  certain: 0.82,
+  very_high: 0.64,
+  almost_certain: 0.72,
+  certain: 0.78,
 };
 
 /** Outcomes that weigh as much as what is known without them: of the prior, and of the coarser cell. */
@@ -78,7 +81,7 @@ export class Calibration {
 }
 
 function shrink(cell: Cell, toward: number, weight: number): number {
-  return (cell.ok + weight * toward) / (cell.n + weight);
+  return cell.n === 0 ? toward : (cell.ok + weight * toward) / (cell.n + weight);
 }
 
 /** Pool-adjacent-violators: the closest values that never fall. */

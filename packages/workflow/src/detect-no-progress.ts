@@ -101,7 +101,10 @@ function nearDuplicate(rounds: readonly Round[]): Detection | undefined {
   const [first] = last;
   if (first === undefined || last.length < NEAR_REPEATS || !last.every((round) => round.calls.length > 0))
     return undefined;
-  const soft = last.map((round) => setOf(round.calls.map((call) => `${call.soft}=${call.softResult}`)));
+  // Numbered files are different places: reading them one after the other is work.
+  const soft = last.map((round) =>
+    setOf([...round.places, ...round.calls.map((call) => `${call.soft}=${call.softResult}`)]),
+  );
   return allSame(soft) ? { detector: 'near_dup', since: first.step } : undefined;
 }
 

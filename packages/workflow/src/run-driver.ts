@@ -11,7 +11,7 @@ import { extractClaim } from './extract-claim.ts';
 import type { CallPurpose, RecordBody, RecordOf } from './journal.ts';
 import { finalFits } from './limits.ts';
 import { callModel } from './model-call.ts';
-import type { Message, Model, ModelAsk, ModelRequest, ModelResult } from './model.ts';
+import type { FunctionTool, Message, Model, ModelAsk, ModelRequest, ModelResult } from './model.ts';
 import { serviceShare, toModelAsk, toSettings } from './request-options.ts';
 import { readReview, reviewPrompt } from './review.ts';
 import type { RunJournal } from './run-journal.ts';
@@ -55,10 +55,12 @@ interface CallAsk {
 export class RunDriver {
   readonly #parts: DriverParts;
   readonly #plan: Plan;
+  readonly #functionTools: FunctionTool[];
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
     this.#plan = toPlan(parts);
+    this.#functionTools = toFunctionTools(parts.tools);
   }
 
   /** Runs to the end, or to the point where a human must answer. Rejects only when the journal cannot be written. */
@@ -265,12 +267,12 @@ export class RunDriver {
   }
 
   #request({ purpose, messages, offerTools }: CallAsk): ModelRequest {
-    const { workflow, bound, tools } = this.#parts;
+    const { workflow, bound } = this.#parts;
     const share = serviceShare(workflow, bound.input, this.#state.steps, purpose);
     const settings = toSettings(workflow, bound.input, share);
     const { webSearch, ...quiet } = settings;
     const allowed = purpose === 'step' && webSearch === true ? settings : quiet;
-    return { messages, ...allowed, ...(offerTools ? { tools: toFunctionTools(tools), toolChoice: 'auto' } : {}) };
+    return { messages, ...allowed, ...(offerTools ? { tools: this.#functionTools, toolChoice: 'auto' } : {}) };
   }
 
   #callOptions(): { signal: AbortSignal; session?: string; priority?: number; deadlineAt?: number } {

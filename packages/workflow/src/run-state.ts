@@ -26,6 +26,8 @@ export interface Round {
   /** Pieces of evidence never seen before, and pieces that hardly differ from one already seen at the same place. */
   novel: number;
   weak: number;
+  /** Places evidence came from, without line numbers. */
+  readonly places: Set<string>;
   /** Whether the model asked for a tool other than `report_step`. */
   readonly usedTools: boolean;
   readonly reported: boolean;
@@ -121,6 +123,8 @@ export interface RunState {
   evidenceKeys: Set<string>;
   /** Evidence cited for each requirement. */
   backed: Map<string, Set<SeenEvidence>>;
+  /** Citations that were found to hold; a claim usually repeats those of the one before. */
+  held: Map<string, SeenEvidence>;
   sources: ModelSource[];
   /** Model calls that were started and have not come back. */
   openCalls: Map<string, RecordOf<'step.started'>>;
@@ -163,6 +167,7 @@ export function emptyState(): RunState {
     evidenceByBase: new Map(),
     evidenceKeys: new Set(),
     backed: new Map(),
+    held: new Map(),
     sources: [],
     openCalls: new Map(),
     openStep: undefined,

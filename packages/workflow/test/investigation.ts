@@ -30,7 +30,11 @@ export function investigation(change: Partial<WorkflowSpec<z.ZodType<{ prompt: s
     version: 1,
     description: 'Finds a cause',
     kind: 'workflow',
-    input: z.object({ prompt: z.string(), continuation_id: z.string().optional() }) as z.ZodType<{ prompt: string }>,
+    input: z.object({
+      prompt: z.string(),
+      continuation_id: z.string().optional(),
+      use_assistant_model: z.boolean().optional(),
+    }) as z.ZodType<{ prompt: string }>,
     systemPrompt: () => 'Find the cause.',
     prompt: ({ prompt }) => prompt,
     requirements: () => [

@@ -11,11 +11,17 @@ export interface Citation {
 
 /** What re-reading a citation gave. */
 export type CitationCheck =
-  | { readonly ok: true; readonly file: string; readonly line: number; readonly text: string }
+  | {
+      readonly ok: true;
+      readonly file: string;
+      readonly line: number;
+      /** All cited lines, without blank space around them. */
+      readonly text: string;
+    }
   | { readonly ok: false; readonly citation: string; readonly reason: string };
 
 /** Longest range that still points at something, in lines. */
-export const MAX_CITED_LINES = 200;
+const MAX_CITED_LINES = 200;
 
 const CITATION = /^\s*(?<file>[^\s:][^:]*?):(?<first>\d{1,7})(?:-(?<last>\d{1,7}))?(?::\d+)?\s*$/;
 
@@ -42,9 +48,12 @@ export async function checkCitation(roots: Roots, citation: string): Promise<Cit
     const found = await roots.locate(parsed.file);
     const lines = await readLines(found);
     if (parsed.last > lines.length) return refuse(citation, `the file has ${lines.length} lines`);
-    const text = lines.slice(parsed.first - 1, parsed.last).find((line) => line.trim() !== '');
-    if (text === undefined) return refuse(citation, 'the cited lines are blank');
-    return { ok: true, file: found.shown, line: parsed.first, text: text.trim() };
+    const text = lines
+      .slice(parsed.first - 1, parsed.last)
+      .join('\n')
+      .trim();
+    if (text === '') return refuse(citation, 'the cited lines are blank');
+    return { ok: true, file: found.shown, line: parsed.first, text };
   } catch (error) {
     if (EvidenceError.is(error)) return refuse(citation, `${error.code}: ${error.message}`);
     throw error;

@@ -4,9 +4,9 @@ import { devNull } from 'node:os';
 import { EvidenceError } from './evidence-error.ts';
 
 /** Longest time one git command may take, in milliseconds. */
-export const GIT_TIMEOUT_MS = 10_000;
+const GIT_TIMEOUT_MS = 10_000;
 /** Largest output taken from git, in bytes. */
-export const MAX_GIT_BYTES = 4 * 1024 * 1024;
+const MAX_GIT_BYTES = 4 * 1024 * 1024;
 
 /** git must not run anything that the repository's own configuration names. */
 const SAFE_CONFIG = [

@@ -7,7 +7,7 @@ import { walkFiles } from './walk-files.ts';
 import type { WalkNotes } from './walk-files.ts';
 
 /** Most files named by one listing. */
-export const MAX_LISTED = 500;
+const MAX_LISTED = 500;
 
 /** Arguments of {@link listFiles}. */
 export interface ListFilesAsk {
@@ -16,7 +16,7 @@ export interface ListFilesAsk {
 }
 
 /**
- * Lists the regular files below a folder: one per line, with its size in bytes. At most {@link MAX_LISTED}; what was
+ * Lists the regular files below a folder: one per line, with its size in bytes. At most `MAX_LISTED`; what was
  * left out (more files, secret files, links) is said in the last lines.
  *
  * @throws {@link EvidenceError} as {@link Roots.locate}, `NOT_A_DIRECTORY`; the signal's reason when aborted.

@@ -4,7 +4,7 @@ import { cutLine } from './read-file.ts';
 import { holdsPrivateKey, isSecretPath } from './secret-file.ts';
 
 /** Most lines of a diff shown by one call. */
-export const MAX_DIFF_LINES = 800;
+const MAX_DIFF_LINES = 800;
 const DIFF_LINE_LENGTH = 400;
 const HUNK = /^@@ -\d+(?:,\d+)? \+(?<start>\d+)/;
 

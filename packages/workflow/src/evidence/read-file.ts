@@ -3,11 +3,11 @@ import { readLines } from './read-text.ts';
 import type { Roots } from './roots.ts';
 
 /** Most lines shown by one call. */
-export const MAX_LINES_SHOWN = 400;
+const MAX_LINES_SHOWN = 400;
 /** Most characters shown by one call, line numbers not counted. */
-export const MAX_CHARS_SHOWN = 32_000;
+const MAX_CHARS_SHOWN = 32_000;
 /** Longer lines are cut, with a mark. */
-export const MAX_LINE_LENGTH = 1_000;
+const MAX_LINE_LENGTH = 1_000;
 
 /** Arguments of {@link readFile}. */
 export interface ReadFileAsk {
@@ -20,8 +20,8 @@ export interface ReadFileAsk {
 
 /**
  * Reads part of a text file. The first line names the file and the range (`src/a.js lines 1-40 of 90`), then each line
- * as `12| text`; a last line tells where to go on when the file is longer than {@link MAX_LINES_SHOWN} lines or
- * {@link MAX_CHARS_SHOWN} characters.
+ * as `12| text`; a last line tells where to go on when the file is longer than `MAX_LINES_SHOWN` lines or
+ * `MAX_CHARS_SHOWN` characters.
  *
  * @throws `EvidenceError` as {@link Roots.locate} and {@link readLines}.
  */

@@ -11,9 +11,9 @@ import { walkFiles } from './walk-files.ts';
 import type { WalkNotes } from './walk-files.ts';
 
 /** Most matching lines shown by one search. */
-export const MAX_MATCHES = 100;
+const MAX_MATCHES = 100;
 /** Most bytes read by one search. */
-export const MAX_SEARCH_BYTES = 32 * MAX_FILE_BYTES;
+const MAX_SEARCH_BYTES = 32 * MAX_FILE_BYTES;
 /** Longest text searched for, in characters. */
 export const MAX_QUERY_LENGTH = 200;
 const MATCH_LINE_LENGTH = 300;
@@ -29,7 +29,7 @@ export interface SearchTextAsk {
 }
 
 /**
- * Finds the lines that contain a literal text: `src/a.js:12: line`, at most {@link MAX_MATCHES}. Binary, secret and
+ * Finds the lines that contain a literal text: `src/a.js:12: line`, at most `MAX_MATCHES`. Binary, secret and
  * oversized files are passed over.
  *
  * @throws {@link EvidenceError} as {@link Roots.locate}, `INVALID_ARGUMENTS` for an empty or too long text; the signal's

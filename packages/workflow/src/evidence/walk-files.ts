@@ -7,9 +7,9 @@ import type { FoundPath, Root, Roots } from './roots.ts';
 import { isSecretPath } from './secret-file.ts';
 
 /** Deepest folder walked, counted from where the walk starts. */
-export const MAX_DEPTH = 16;
+const MAX_DEPTH = 16;
 /** Most directory entries looked at in one walk. */
-export const MAX_ENTRIES = 20_000;
+const MAX_ENTRIES = 20_000;
 
 /** Folders of generated or foreign files: walked only when asked for by path. */
 const SKIPPED: ReadonlySet<string> = new Set([
@@ -32,7 +32,7 @@ export interface WalkNotes {
 
 /**
  * Yields the regular files below a folder, sorted by name, folders after files. Links are not followed; files that may
- * hold credentials are counted in `notes` and not yielded. Stops at {@link MAX_ENTRIES}, and when the signal aborts.
+ * hold credentials are counted in `notes` and not yielded. Stops at `MAX_ENTRIES`, and when the signal aborts.
  */
 export async function* walkFiles(
   roots: Roots,

@@ -72,7 +72,7 @@ export function scriptedModel(
       return typeof script === 'function' ? 0 : Math.max(0, script.length - calls.length);
     },
     stream: (request, options = {}) => {
-      const call = { request: structuredClone(request), options };
+      const call = { request: { ...request, messages: [...request.messages] }, options };
       const index = calls.length;
       calls.push(call);
       return streamOf(() => reply(call, index), call, index);

@@ -4,7 +4,7 @@ import type { EvidenceItem } from '../evidence-tool.ts';
 const LINES = /:\d+(?:-\d+)?$/;
 
 /** Accepts evidence that is lines of a file; a listing names files and shows nothing of them. */
-export function isFileLines(evidence: EvidenceItem): boolean {
+function isFileLines(evidence: EvidenceItem): boolean {
   return LINES.test(evidence.source);
 }
 

@@ -9,7 +9,7 @@ import { WORK_MODEL } from './models.ts';
 import { stepGuide } from './step-guide.ts';
 
 /** Most voices of one consensus. */
-export const MAX_VOICES = 10;
+const MAX_VOICES = 10;
 
 const STANCE = {
   for: 'Make the strongest honest case for it. If it is indefensible, say so.',

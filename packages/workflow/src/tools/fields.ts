@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { MAX_LIST_ENTRIES } from '../claim.ts';
 
 /** Longest short text field (focus, target, standard), in characters. */
-export const MAX_TEXT_CHARS = 10_000;
+const MAX_TEXT_CHARS = 10_000;
 
 /** A short text. */
 export const text = z.string().max(MAX_TEXT_CHARS);

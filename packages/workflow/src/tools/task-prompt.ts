@@ -1,7 +1,7 @@
 import type { ContentPart } from '../model.ts';
 
 /** The fields of an input that every task text is made from. */
-export interface TaskInput {
+interface TaskInput {
   readonly prompt?: string | undefined;
   readonly step?: string | undefined;
   readonly relevant_files?: readonly string[] | undefined;
@@ -11,7 +11,7 @@ export interface TaskInput {
 }
 
 /** One line of a task: a label and a value; left out when the value is empty. */
-export type TaskLine = readonly [label: string, value: string | readonly string[] | undefined];
+type TaskLine = readonly [label: string, value: string | readonly string[] | undefined];
 
 /**
  * Builds the first user message: the task, then one line per detail that was given. With images the text is the first

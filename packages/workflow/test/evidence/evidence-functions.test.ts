@@ -144,6 +144,7 @@ describe('checkCitation', () => {
     ['src/a.js:1', 'const a = 1;'],
     ['src/a.js:3:8', 'export { a };'],
     ['src/a.js:2-3', 'export { a };'],
+    ['src/a.js:1-3', 'const a = 1;\n\nexport { a };'],
   ])('re-reads %s', async (citation, text) => {
     expect(await checkCitation(roots, citation)).toMatchObject({ ok: true, file: 'src/a.js', text });
   });
