@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 import { Command } from 'commander';
 
 import { describeServer } from './compose/describe-server.ts';
-import { serve } from './compose/serve.ts';
 import { ConfigError } from './config/config-error.ts';
 import { loadConfig, unknownVariables } from './config/load-config.ts';
+import { exitWhenIdle } from './stdio/exit-when-idle.ts';
 import { VERSION } from './version.ts';
 
 interface ServeFlags {
@@ -16,6 +17,7 @@ interface ServeFlags {
   readonly tlsKey?: string;
   readonly insecureIKnow?: boolean;
   readonly faults?: boolean;
+  readonly exitWhenIdle?: string;
 }
 
 const program = new Command('exai-server').description('The EXAI reference server.').version(VERSION);
@@ -29,6 +31,7 @@ program
   .option('--tls-key <file>', 'private key, PEM')
   .option('--insecure-i-know', 'listen off loopback without TLS, behind a proxy that ends it')
   .option('--faults', 'open POST /admin/faults; refused beside a real provider key')
+  .option('--exit-when-idle <seconds>', 'end when nobody was connected for so long')
   .action(async (flags: ServeFlags) => {
     process.exitCode = await runServe(flags);
     process.exit();
@@ -44,11 +47,43 @@ async function runServe(flags: ServeFlags): Promise<number> {
       ...(flags.faults === true ? { faults: true } : {}),
       ...readTls(flags),
     });
-    return await serve(config, { onListening: (server) => console.log(describeServer(server).join('\n')) });
+    const idleMs = readIdle(flags);
+    // Loaded when it is needed: a bridge needs none of it, and every editor starts one.
+    const { serve } = await import('./compose/serve.ts');
+    return await serve(config, {
+      onListening: (server) => {
+        console.log(describeServer(server).join('\n'));
+        if (idleMs !== undefined) exitWhenIdle(server, idleMs, () => process.kill(process.pid, 'SIGTERM'));
+      },
+    });
   } catch (error) {
-    console.error(ConfigError.is(error) ? `exai-server: ${error.message}` : error);
-    return ConfigError.is(error) ? 2 : 1;
+    return report(error);
   }
+}
+
+program
+  .command('stdio')
+  .description(
+    'speaks MCP on stdin and stdout: forwards to the server at EXAI_WS_HOST:EXAI_WS_PORT, starting one if none answers',
+  )
+  .option('--standalone', 'run everything in this process, with journals in memory')
+  .action(async (flags: { readonly standalone?: boolean }) => {
+    const command = [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)] as const;
+    const { runStdio } = await import('./stdio/run-stdio.ts');
+    process.exitCode = await runStdio(process.env, { standalone: flags.standalone === true, command }).catch(report);
+    process.exit();
+  });
+
+function report(error: unknown): number {
+  console.error(ConfigError.is(error) ? `exai-server: ${error.message}` : error);
+  return ConfigError.is(error) ? 2 : 1;
+}
+
+function readIdle({ exitWhenIdle: text }: ServeFlags): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = Number(text) * 1000;
+  if (!(ms > 0 && ms < 2 ** 31)) throw new ConfigError('--exit-when-idle', 'must be a number of seconds above 0', text);
+  return ms;
 }
 
 function given(values: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {

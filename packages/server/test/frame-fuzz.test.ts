@@ -128,19 +128,22 @@ function mutate(pick: () => number, n: number): string | Buffer {
 function check(socket: FakeSocket): void {
   if (socket.closedWith !== undefined) expect(ALLOWED_CLOSES).toContain(socket.closedWith);
   let seq = 0;
-  const open = new Map<string, number>();
+  const open = new Set<string>();
   for (const frame of socket.sent) {
     if (frame.type === 'welcome') seq = 0;
     if (frame.seq !== undefined) {
       if (frame.seq !== seq + 1) throw new Error(`frame ${frame.seq} follows ${seq}`);
       seq = frame.seq;
     }
-    if (frame.type === 'accepted') open.set(frame.id, (open.get(frame.id) ?? 0) + 1);
-    const isEnd = (frame.type === 'result' || frame.type === 'error') && frame.id !== undefined;
-    if (isEnd && open.has(frame.id)) open.set(frame.id, (open.get(frame.id) ?? 0) - 1);
+    if (frame.type === 'accepted') {
+      if (open.has(frame.id)) throw new Error(`call ${frame.id} was accepted twice`);
+      open.add(frame.id);
+    }
+    if (frame.type === 'result' && !open.has(frame.id)) throw new Error(`call ${frame.id} ended twice`);
+    if (frame.type === 'result' || frame.type === 'error') open.delete(frame.id);
   }
-  for (const [id, count] of open)
-    if (count !== 0) throw new Error(`call ${id} has ${count} acceptances without an end`);
+  // What ends after the socket is closed is kept for a resume.
+  if (socket.closedWith === undefined && open.size > 0) throw new Error(`without an end: ${[...open].join(', ')}`);
 }
 
 describe(`${FRAMES} frames, valid and broken, seeded`, () => {

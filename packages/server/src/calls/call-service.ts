@@ -295,7 +295,7 @@ export class CallService {
     try {
       pass = 'pass' in answer ? answer.pass : await answer.waiting;
       const result = await work.runTool(pass.waitedMs);
-      if (result !== undefined) this.#kept.keep(work.runId, work.argsDigest, result);
+      if (result !== undefined && work.keyed) this.#kept.keep(work.runId, work.argsDigest, result);
     } catch (error) {
       work.end(toCallError(error));
     } finally {

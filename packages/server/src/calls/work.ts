@@ -80,6 +80,11 @@ export class Work {
     return this.#controller.signal;
   }
 
+  /** Named by an idempotency key: its result may be asked for again. */
+  get keyed(): boolean {
+    return this.#options.keyed;
+  }
+
   get phase(): CallPhase {
     return this.#phase;
   }

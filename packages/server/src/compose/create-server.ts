@@ -23,6 +23,8 @@ import { ConnectionLimits } from '../http/connection-limits.ts';
 import { createHttpEndpoint, type Route } from '../http/http-endpoint.ts';
 import { RequestGuard } from '../http/request-guard.ts';
 import { statusRoutes } from '../http/status-routes.ts';
+import { pageRoutes } from '../page/page-routes.ts';
+import { Mcp } from '../mcp/mcp.ts';
 import { CloseCode, MAX_DEADLINE_MS } from '../protocol/index.ts';
 import type { Session } from '../sessions/session.ts';
 import { type SessionEnd, SessionRegistry } from '../sessions/session-registry.ts';
@@ -31,7 +33,6 @@ import { WsEndpoint } from '../ws/ws-endpoint.ts';
 
 import { resumeRuns } from './resume-runs.ts';
 import { createWatchedStore, type WatchedStore } from './watched-store.ts';
-import { toObservableEngine } from './observable-engine.ts';
 import { createModelSource, type ModelSource } from './model-source.ts';
 import { drainServer } from './drain-server.ts';
 
@@ -137,6 +138,7 @@ class ComposedServer implements ExaiServer {
   readonly #door: RunDoor;
   readonly #connectionLimits: ConnectionLimits;
   readonly #ws: WsEndpoint;
+  readonly #mcp: Mcp;
   readonly #http: Server;
   readonly #store: WatchedStore;
   readonly #audit: AuditLog | undefined;
@@ -167,9 +169,12 @@ class ComposedServer implements ExaiServer {
     });
     const guard = new RequestGuard(config);
     this.#ws = this.#createWs(guard);
-    this.routes = this.#createRoutes();
+    this.#mcp = this.#createMcp(guard);
+    this.routes = this.#createRoutes().set('/mcp', this.#mcp.route);
     this.#http = createHttpEndpoint({ tls: config.tls, guard, routes: this.routes });
-    this.#http.on('upgrade', (request, socket, head) => this.#ws.upgrade(request, socket, head));
+    this.#http.on('upgrade', (request, socket, head) => {
+      if (!this.#mcp.upgrade(request, socket, head)) this.#ws.upgrade(request, socket, head);
+    });
     const sweepMs = Math.min(MAX_SWEEP_MS, Math.min(config.resumeWindowMs, config.sessionTimeoutMs) / SWEEP_FRACTION);
     this.#timers.push(
       setInterval(() => this.sessions.sweep(), sweepMs),
@@ -235,6 +240,7 @@ class ComposedServer implements ExaiServer {
       service: this.service,
       sessions: this.sessions,
       ws: this.#ws,
+      mcp: this.#mcp,
       http: this.#http,
       onDrain: this.#extras.onDrain,
     });
@@ -333,11 +339,8 @@ class ComposedServer implements ExaiServer {
   #createMetrics(): Metrics {
     const metrics = createMetrics({ tools: [...this.service.tools.keys()] });
     metrics.observeSemaphore(this.semaphore);
-    metrics.observeEngine(toObservableEngine(this.engine));
-    metrics.observeServer({
-      stats: () => this.stats(),
-      on: (name, listener) => this.on(name, (event) => listener(event)),
-    });
+    metrics.observeEngine(this.engine);
+    metrics.observeServer(this);
     for (const provider of Object.values(this.models.providers)) {
       metrics.observeProvider(provider, { provider: provider.id });
     }
@@ -366,6 +369,18 @@ class ComposedServer implements ExaiServer {
     });
   }
 
+  #createMcp(guard: RequestGuard): Mcp {
+    return new Mcp({
+      config: this.config,
+      service: this.service,
+      sessions: this.sessions,
+      authenticator: this.authenticator,
+      guard,
+      connectionLimits: this.#connectionLimits,
+      isDraining: () => this.#closed !== undefined,
+    });
+  }
+
   #createRoutes(): Map<string, Route> {
     const { simulator, simulated } = this.models;
     const routes = statusRoutes({
@@ -379,6 +394,7 @@ class ComposedServer implements ExaiServer {
       uptimeMs: () => this.views.uptimeMs,
       unready: () => this.#unready(),
     });
+    for (const [path, route] of pageRoutes()) routes.set(path, route);
     if (this.config.faults) routes.set('/admin/faults', this.#createFaults());
     return routes;
   }

@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 
 import { CallError } from '../calls/call-error.ts';
 import type { CallService } from '../calls/call-service.ts';
+import type { Mcp } from '../mcp/mcp.ts';
 import { CloseCode } from '../protocol/index.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import type { WsEndpoint } from '../ws/ws-endpoint.ts';
@@ -12,6 +13,7 @@ export interface DrainParts {
   readonly service: CallService;
   readonly sessions: SessionRegistry;
   readonly ws: WsEndpoint;
+  readonly mcp: Mcp;
   readonly http: Server;
   readonly onDrain: (() => void | Promise<void>) | undefined;
 }
@@ -30,7 +32,7 @@ const RECONNECT_SPREAD_MS = 4000;
  * whatever hangs.
  */
 export async function drainServer(parts: DrainParts): Promise<void> {
-  const { graceMs, service, sessions, ws, http, onDrain } = parts;
+  const { graceMs, service, sessions, ws, mcp, http, onDrain } = parts;
   const endsAt = performance.now() + graceMs;
   const left = (): number => Math.max(0, endsAt - performance.now());
   http.close();
@@ -46,12 +48,13 @@ export async function drainServer(parts: DrainParts): Promise<void> {
     SETTLE_MS,
   );
   await Promise.race([hook, sleep(left())]);
-  await until(() => ws.bufferedBytesMax === 0, FLUSH_MS);
+  await until(() => ws.bufferedBytesMax === 0 && mcp.pending === 0, FLUSH_MS);
   for (const session of sessions.values()) {
     session.disconnect(CloseCode.RESTART, 'the server is restarting');
     sessions.end(session, 'drained');
   }
   for (const connection of ws.connections()) connection.close(CloseCode.RESTART, 'the server is restarting');
+  await Promise.race([mcp.close(), sleep(CLOSE_MS)]);
   await until(() => ws.size === 0, CLOSE_MS);
   ws.close();
   http.closeAllConnections();

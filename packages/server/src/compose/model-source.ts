@@ -66,9 +66,7 @@ export async function createModelSource(config: ServerConfig, gate: TieredSemaph
       if (ask.provider !== undefined && ask.provider !== id) {
         throw new CallError('INVALID_ARGUMENTS', `provider must be glm or kimi, got ${JSON.stringify(ask.provider)}`);
       }
-      const chat = providers[id].chat(ask.model ?? (ask.tool === 'chat' ? QUICK_MODEL : DEFAULT_MODEL)[id]);
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the shapes differ only in `?: T` against `?: T | undefined`
-      return chat as unknown as Model;
+      return providers[id].chat(ask.model ?? (ask.tool === 'chat' ? QUICK_MODEL : DEFAULT_MODEL)[id]);
     },
     close: async () => {
       await Promise.all([providers.glm.close(), providers.kimi.close(), simulator?.close()]);

@@ -53,6 +53,7 @@ const READERS: Readonly<Record<Variable['read'], (text: string) => unknown>> = {
   seconds: (text) => toNumber(text) * 1000,
   list: (text) => split(text, ','),
   paths: (text) => split(text, delimiter),
+  flag: (text) => (text === '1' || text === '0' ? text === '1' : text),
 };
 
 /** Stricter than `Number`: no hexadecimal, no blanks, no `1e400`. What is no number becomes NaN, which every rule refuses. */

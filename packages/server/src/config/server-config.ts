@@ -116,6 +116,11 @@ export const ServerConfig = z.strictObject({
   /** Progress frames while nothing else is sent. */
   progressMs: duration().default(10_000),
 
+  /** Tools listed to MCP clients: `lean` five, `standard` all, `full` all with the fields of caller-driven steps. */
+  mcpProfile: z.enum(['lean', 'standard', 'full'], 'must be lean, standard or full').default('lean'),
+  /** Takes MCP over WebSocket on `/mcp` too. */
+  mcpWebSocket: z.boolean('must be 1 or 0').default(false),
+
   /** How long running calls may go on when the server is told to end. */
   drainGraceMs: duration().default(25_000),
   healthCheckMs: duration().default(30_000),

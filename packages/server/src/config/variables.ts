@@ -6,7 +6,7 @@ type Key = keyof ServerConfigInput;
 export interface Variable {
   readonly name: string;
   readonly path: Key | `${'glm' | 'kimi'}Timeouts.${'base' | 'web' | 'thinking' | 'webThinking'}`;
-  readonly read: 'text' | 'number' | 'seconds' | 'list' | 'paths';
+  readonly read: 'text' | 'number' | 'seconds' | 'list' | 'paths' | 'flag';
   readonly secret?: boolean;
 }
 
@@ -45,6 +45,8 @@ export const VARIABLES: readonly Variable[] = [
   { name: 'EXAI_ALLOWED_ROOTS', path: 'allowedRoots', read: 'paths' },
   { name: 'EXAI_DATA_DIR', path: 'dataDir', read: 'text' },
   { name: 'EXAI_STORE', path: 'store', read: 'text' },
+  { name: 'EXAI_MCP_PROFILE', path: 'mcpProfile', read: 'text' },
+  { name: 'EXAI_MCP_WS', path: 'mcpWebSocket', read: 'flag' },
 ];
 
 /** The variable that sets `path`, for messages. */

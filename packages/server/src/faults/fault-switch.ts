@@ -6,19 +6,25 @@ import type { ServerViews } from '../views/server-views.ts';
 import type { WsConnection } from '../ws/ws-connection.ts';
 
 const provider = z.enum(['glm', 'kimi']);
-const count = z.int().min(1).max(1000).default(1);
-const share = z.number().min(0).max(1).default(1);
+const count = z.int().min(1).max(1000);
+
+/** The next `count` calls, or from now on a `share` of all. */
+const simulated = {
+  provider: provider.optional(),
+  count: count.default(1),
+  share: z.number().min(0).max(1).optional(),
+};
 
 /** What can be broken on purpose. */
 export const FaultAsk = z.discriminatedUnion('kind', [
   /** Takes permits and forgets them: the garbage collector proves that nothing can release them. */
-  z.strictObject({ kind: z.literal('leak'), provider: provider.default('glm'), count }),
+  z.strictObject({ kind: z.literal('leak'), provider: provider.default('glm'), count: count.default(1) }),
   /** Releases permits twice, which must change nothing. */
-  z.strictObject({ kind: z.literal('double_release'), provider: provider.default('glm'), count }),
-  /** The share of the simulated calls that fall silent, are answered with an error, or lose their connection. */
-  z.strictObject({ kind: z.literal('hang'), provider: provider.optional(), share, count: z.unknown().optional() }),
-  z.strictObject({ kind: z.literal('error'), provider: provider.optional(), share, count: z.unknown().optional() }),
-  z.strictObject({ kind: z.literal('cut'), provider: provider.optional(), share, count: z.unknown().optional() }),
+  z.strictObject({ kind: z.literal('double_release'), provider: provider.default('glm'), count: count.default(1) }),
+  /** Simulated calls fall silent, are answered with an error, or lose their connection. */
+  z.strictObject({ kind: z.literal('hang'), ...simulated }),
+  z.strictObject({ kind: z.literal('error'), ...simulated }),
+  z.strictObject({ kind: z.literal('cut'), ...simulated }),
   /** Multiplies every simulated service time. */
   z.strictObject({
     kind: z.literal('slow'),
@@ -27,7 +33,7 @@ export const FaultAsk = z.discriminatedUnion('kind', [
     count: z.unknown().optional(),
   }),
   /** Cuts WebSocket connections without a closing handshake; their sessions stay. */
-  z.strictObject({ kind: z.literal('drop_connection'), provider: z.unknown().optional(), count }),
+  z.strictObject({ kind: z.literal('drop_connection'), provider: z.unknown().optional(), count: count.default(1) }),
   /** Ends all simulated faults. */
   z.strictObject({ kind: z.literal('clear') }),
 ]);
@@ -43,6 +49,7 @@ export interface FaultSwitchParts {
 }
 
 const RATE_OF = { hang: 'hangShare', error: 'errorShare', cut: 'cutShare' } as const;
+const SHAPE_OF = { hang: 'silence-after-headers', error: 'html-500', cut: 'cut-mid-text' } as const;
 
 /** The proof needs a garbage collection; in a test nobody wants to wait for the next one. */
 const COLLECT_MS = 250;
@@ -85,8 +92,13 @@ export class FaultSwitch {
       simulator?.faults.set({ slowdown: ask.factor }, ask.provider);
       return `simulated calls take ${ask.factor} times as long`;
     }
-    simulator?.faults.set({ [RATE_OF[ask.kind]]: ask.share }, ask.provider);
-    return `${ask.kind} for a share of ${ask.share} of the simulated calls`;
+    if (ask.share !== undefined) {
+      simulator?.faults.set({ [RATE_OF[ask.kind]]: ask.share }, ask.provider);
+      return `${ask.kind} for a share of ${ask.share} of the simulated calls`;
+    }
+    const providers = ask.provider === undefined ? (['glm', 'kimi'] as const) : [ask.provider];
+    for (const id of providers) simulator?.script(id, SHAPE_OF[ask.kind], { times: ask.count });
+    return `${ask.kind} for the next ${ask.count} simulated calls of ${providers.join(' and ')}`;
   }
 
   async #drop(provider: string): Promise<void> {

@@ -105,10 +105,11 @@ export class SessionRegistry {
     }
   }
 
-  /** A lost session that waits for nothing has nothing to be resumed for. */
+  /** A lost session that waits for nothing has nothing to be resumed for; an expendable one is begun again by its client. */
   #evictIdle(): void {
     for (const session of this.#sessions.values()) {
-      if (session.lostAt !== undefined && session.calls.size === 0 && session.outbox.unsent === 0) {
+      const waitsForNothing = session.lostAt !== undefined && session.outbox.unsent === 0;
+      if (session.calls.size === 0 && (session.expendable || waitsForNothing)) {
         this.end(session, 'expired');
         return;
       }

@@ -39,6 +39,8 @@ export class Session {
   readonly calls = new Map<string, CallHandle | undefined>();
   readonly startedAt: number = Date.now();
   lastSeenAt: number = Date.now();
+  /** May be ended to make room while it has no calls: its client begins another without losing anything. */
+  expendable = false;
   /** Epoch ms since which it has no connection. */
   lostAt: number | undefined;
   #resumeToken = randomHandle();

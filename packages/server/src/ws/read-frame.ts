@@ -27,8 +27,8 @@ export function readFrame(text: string, maxDepth: number): ReadFrame {
   return invalid(issues.join('; '), callIdOf(value));
 }
 
-/** Walks the value without recursion, so that no depth can end the process. */
-function findTrouble(root: unknown, maxDepth: number): string | undefined {
+/** What makes a parsed message unacceptable, or nothing. Walks it without recursion, so that no depth can end the process. */
+export function findTrouble(root: unknown, maxDepth: number): string | undefined {
   const stack: { value: unknown; depth: number }[] = [{ value: root, depth: 1 }];
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     const { value, depth } = next;

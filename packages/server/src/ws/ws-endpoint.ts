@@ -153,7 +153,8 @@ export class WsEndpoint {
   }
 }
 
-function refuseUpgrade(socket: Duplex, { status, message, retryAfterSeconds }: Refusal): void {
+/** Answers an upgrade with a refusal. */
+export function refuseUpgrade(socket: Duplex, { status, message, retryAfterSeconds }: Refusal): void {
   const lines = [
     `HTTP/1.1 ${status} ${REASONS[status]}`,
     'Connection: close',

@@ -1,0 +1,30 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+
+/** A process under measurement. */
+export interface Child {
+  readonly url: string;
+  ask(what?: string): Promise<any>;
+  stop(): Promise<void>;
+}
+
+/** Starts a bench process and waits until it says where it listens. */
+export async function startChild(script: string, config: unknown = {}): Promise<Child> {
+  const child: ChildProcess = fork(new URL(script, import.meta.url), [JSON.stringify(config)], {
+    execArgv: ['--conditions=@exai/source', '--expose-gc', '--import', 'tsx'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const [{ url }] = await once(child, 'message');
+  return {
+    url,
+    ask: async (what = 'stats') => {
+      child.send(what);
+      const [answer] = await once(child, 'message');
+      return answer;
+    },
+    stop: async () => {
+      child.disconnect();
+      if (child.exitCode === null) await once(child, 'exit');
+    },
+  };
+}

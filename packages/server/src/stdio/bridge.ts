@@ -1,0 +1,107 @@
+import { connect, type ExaiClient, ProtocolError } from '../client/index.ts';
+import { CallError } from '../calls/call-error.ts';
+import type { WireError } from '../protocol/index.ts';
+import { type McpCall, type McpCaller, type McpOutcome, queueMessage } from '../mcp/mcp-caller.ts';
+
+import { ensureServer } from './ensure-server.ts';
+import type { ServerTarget } from './server-target.ts';
+
+/** What a bridge works with. */
+export interface BridgeOptions {
+  readonly target: ServerTarget;
+  readonly token: string | undefined;
+  /** How a server is started when none answers; nothing for a server of another machine. */
+  readonly start: (() => Promise<void>) | undefined;
+  /** For messages to a person. */
+  readonly log: (line: string) => void;
+}
+
+/** A lost server may be restarting by itself; only after this, in milliseconds, another is started. */
+const RESTART_AFTER_MS = 15_000;
+
+/**
+ * Hands calls on to the server everybody shares, so that its limits hold for all of them together. It connects when it is made and
+ * again when a call finds no connection; a server that is gone for good is started anew.
+ */
+export class Bridge {
+  readonly caller: McpCaller = (call) => this.#call(call);
+  readonly #options: BridgeOptions;
+  #client: Promise<ExaiClient> | undefined;
+  #restart: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: BridgeOptions) {
+    this.#options = options;
+    this.#connected().catch((error: unknown) => options.log(toWire(error).message));
+  }
+
+  /** Ends the session: what it had running is cancelled. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#restart);
+    const client = await this.#client?.catch(() => undefined);
+    await client?.close();
+  }
+
+  async #call({ tool, arguments: args, signal, idempotencyKey, onProgress }: McpCall): Promise<McpOutcome> {
+    try {
+      const client = await this.#connected();
+      return await client.call(tool, args, {
+        signal,
+        idempotencyKey,
+        onEvent: (event) => {
+          if (event.type === 'accepted') onProgress(0, queueMessage(event.queued, event.estimatedWaitMs));
+          else if (event.type === 'progress') onProgress(event.progress, event.message ?? '');
+        },
+      });
+    } catch (error) {
+      return { error: toWire(error) };
+    }
+  }
+
+  #connected(): Promise<ExaiClient> {
+    this.#client ??= this.#connect().catch((error: unknown) => {
+      this.#client = undefined;
+      throw error;
+    });
+    return this.#client;
+  }
+
+  async #connect(): Promise<ExaiClient> {
+    const { target, token, start } = this.#options;
+    await ensureServer(target, start);
+    const client = await connect(target.wsUrl, { token, name: 'exai-server stdio' });
+    client.on('connected', () => clearTimeout(this.#restart));
+    client.on('lost', ({ retryInMs }) => this.#lost(retryInMs));
+    return client;
+  }
+
+  #lost(retryInMs: number | undefined): void {
+    const { target, start, log } = this.#options;
+    if (this.#closed) return;
+    if (retryInMs === undefined) {
+      this.#client = undefined;
+      return;
+    }
+    clearTimeout(this.#restart);
+    this.#restart = setTimeout(() => {
+      ensureServer(target, start).catch((error: unknown) => log(toWire(error).message));
+    }, RESTART_AFTER_MS);
+    this.#restart.unref();
+  }
+}
+
+function toWire(error: unknown): WireError {
+  if (ProtocolError.is(error)) {
+    const { code, message, retryable, retryAfterMs, details } = error;
+    return {
+      code,
+      message,
+      retryable,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(details === undefined ? {} : { details }),
+    };
+  }
+  if (CallError.is(error)) return error.toWire();
+  return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error), retryable: false };
+}

@@ -1,0 +1,80 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
+
+import { type Environment, loadConfig } from '../config/load-config.ts';
+import type { ServerConfig } from '../config/server-config.ts';
+import { createMcpServer } from '../mcp/create-mcp-server.ts';
+import type { McpCaller } from '../mcp/mcp-caller.ts';
+import { listTools } from '../mcp/tool-listing.ts';
+
+import { Bridge } from './bridge.ts';
+import { serverTarget } from './server-target.ts';
+import { startServer } from './start-server.ts';
+
+/** How {@link runStdio} runs. */
+export interface StdioOptions {
+  /** Runs everything in this process instead of forwarding to a shared server. */
+  readonly standalone: boolean;
+  /** Program and arguments that run this command line; what a server is started with. */
+  readonly command: readonly [string, ...string[]];
+}
+
+/** A server that was started by itself ends by itself. */
+const IDLE_EXIT_SECONDS = 600;
+
+/**
+ * Speaks MCP on stdin and stdout until stdin is closed, and nothing else on stdout. The file tools look into the folder it was started
+ * in, unless `EXAI_ALLOWED_ROOTS` names others. Resolves with the exit code.
+ *
+ * @throws ConfigError as {@link loadConfig}.
+ */
+export async function runStdio(env: Environment, options: StdioOptions): Promise<number> {
+  const log = (line: string): void => console.error(`exai-server stdio: ${line}`);
+  console.log = console.error;
+  const rooted = { ...env, EXAI_ALLOWED_ROOTS: env['EXAI_ALLOWED_ROOTS']?.trim() || process.cwd() };
+  // A bridge listens nowhere, so what guards a listening server does not apply to it.
+  const config = loadConfig(rooted, options.standalone ? {} : { allowPlaintext: true });
+  const backend = await createBackend(config, rooted, options, log);
+  const tools = listTools(config.mcpProfile);
+  const handle = serveStdio(() => createMcpServer({ tools, caller: backend.caller }), {
+    onerror: (error) => log(error.message),
+  });
+  await ended();
+  await handle.close();
+  await backend.close();
+  return 0;
+}
+
+interface Backend {
+  readonly caller: McpCaller;
+  close(): Promise<void>;
+}
+
+async function createBackend(
+  config: ServerConfig,
+  env: Environment,
+  { standalone, command }: StdioOptions,
+  log: (line: string) => void,
+): Promise<Backend> {
+  if (standalone) {
+    const { createStandalone } = await import('./standalone.ts');
+    return createStandalone(config);
+  }
+  const { host, port, tokens } = config;
+  const target = serverTarget({ host, port });
+  const serve = [...command, 'serve', '--exit-when-idle', String(IDLE_EXIT_SECONDS)] as const;
+  const start = (): Promise<void> =>
+    startServer({ target, port, folder: join(homedir(), '.exai'), command: serve, env: { ...env } });
+  return new Bridge({ target, token: tokens[0], start: target.local ? start : undefined, log });
+}
+
+/** The client closed its end, or somebody asks us to end. */
+function ended(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const name of ['end', 'close'] as const) process.stdin.once(name, () => resolve());
+    process.stdout.once('error', () => resolve());
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve());
+  });
+}
