@@ -2,6 +2,7 @@ import { once } from 'node:events';
 
 import { createServer, type ExaiServer } from '@exai/server';
 import { WebSocket } from 'ws';
+import { z } from 'zod';
 
 /** A server with open sessions that each have a call in flight. */
 export interface BusyServer {
@@ -14,12 +15,11 @@ type ServerTool = ServerTools[number];
 
 /** A tool that takes anything and does what `run` does. */
 export function tool(name: string, run: ServerTool['run']): ServerTool {
-  const anything = { safeParse: (data: unknown) => ({ success: true, data }) };
   return {
     name,
     description: name,
     kind: 'chat',
-    input: anything as unknown as ServerTool['input'],
+    input: z.record(z.string(), z.unknown()),
     providerOf: () => 'glm',
     run,
   };

@@ -9,9 +9,9 @@ import { startBusyServer, tool } from './busy-server.ts';
 import { type Comparison, interleave, median } from './interleave.ts';
 
 const full = process.argv.includes('--full');
-const ROUNDS = full ? 61 : 21;
-const GRANTS = full ? 200_000 : 60_000;
-const CALLS = full ? 3_000 : 1_000;
+const ROUNDS = full ? 121 : 41;
+const GRANTS = full ? 100_000 : 40_000;
+const CALLS = full ? 2_000 : 700;
 const SCRAPES = full ? 61 : 21;
 const SESSIONS = 1_000;
 

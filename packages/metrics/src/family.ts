@@ -142,7 +142,12 @@ export class Family {
     this.#series.clear();
   }
 
+  /** A label set that is a series has been admitted before, so the common case is one look-up. */
   #writable(raw: Labels): Series {
+    return this.#series.get(this.#keyOf(raw)) ?? this.#admitted(raw);
+  }
+
+  #admitted(raw: Labels): Series {
     const labels = this.#admit(raw);
     const key = this.#keyOf(labels);
     const known = this.#series.get(key);
@@ -186,7 +191,7 @@ export class Family {
 
   #keyOf(labels: Labels): string {
     let key = '';
-    for (const label of this.labelNames) key += `${labels[label]}\n`;
+    for (const label of this.labelNames) key += `${labels[label] ?? OTHER}\n`;
     return key;
   }
 
@@ -230,8 +235,9 @@ export class Family {
 }
 
 function bucketOf(bounds: readonly number[], value: number): number {
-  const index = bounds.findIndex((bound) => value <= bound);
-  return index === -1 ? bounds.length : index;
+  let index = 0;
+  while (index < bounds.length && value > (bounds[index] ?? Infinity)) index += 1;
+  return index;
 }
 
 /** A gauge read from a live object may be negative: capacity can shrink below what is held. */

@@ -25,7 +25,6 @@ describe.skipIf(!hasPrograms('the run with the server and Prometheus', ['prometh
         healthCheckMs: 300,
         connectsPerSecond: 1000,
       });
-      server.metrics.observeEngine(server.engine);
       await server.listen();
       stack = await startStack(new URL(server.url).host);
       stopTraffic = startTraffic(server, 150);
