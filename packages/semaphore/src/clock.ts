@@ -31,13 +31,25 @@ function isUnrefable(timer: unknown): timer is { unref(): void } {
 export class ElapsedClock {
   readonly clock: Clock;
   readonly #origin: number;
+  readonly #epochOrigin: number;
 
   constructor(clock: Clock) {
     this.clock = clock;
     this.#origin = clock.monotonic();
+    this.#epochOrigin = clock.now();
   }
 
   elapsed(): number {
     return this.clock.monotonic() - this.#origin;
+  }
+
+  /** A deadline in whole milliseconds after the origin, −1 for none. */
+  toOffset(deadlineAt: number | undefined): number {
+    return deadlineAt === undefined || deadlineAt === Infinity ? -1 : Math.round(deadlineAt - this.#epochOrigin);
+  }
+
+  /** The deadline of an offset in epoch milliseconds, undefined for none. */
+  toDeadline(offset: number): number | undefined {
+    return offset < 0 ? undefined : this.#epochOrigin + offset;
   }
 }

@@ -27,17 +27,17 @@ export class HoldRecord<S extends Seat> {
   /** Weak, or a listener on the signal that refers to the permit would keep the permit reachable. */
   controller: WeakRef<AbortController> | undefined = undefined;
 
-  constructor(permit: HeldPermit<S>) {
+  constructor(permit: HeldPermit<S>, deadlineAt: number | undefined) {
     const { terms } = permit;
     this.id = permit.id;
     this.seat = permit.seat;
     this.weight = permit.weight;
     this.grantedAt = permit.grantedAt;
     this.label = terms?.label;
-    this.deadlineAt = terms?.deadlineAt;
+    this.deadlineAt = deadlineAt;
     this.maxHoldMs = terms?.maxHoldMs;
     // Reading formats the trace. Left unread it would keep its frames alive, and with them the permit.
-    this.stack = terms?.trace?.stack;
+    this.stack = toCallerStack(terms?.trace?.stack);
     if (permit.controller !== undefined) this.controller = new WeakRef(permit.controller);
   }
 
@@ -67,4 +67,15 @@ export class HoldRecord<S extends Seat> {
       ...(note !== undefined && { note }),
     };
   }
+}
+
+/** A frame of this package's own classes. */
+const OWN_FRAME = /^\s*at (?:async )?_?(?:Semaphore|TieredSemaphore|SemaphoreCore)\./;
+
+/** The frames of the caller: neither the heading nor the way through this package. */
+export function toCallerStack(stack: string | undefined): string | undefined {
+  if (stack === undefined) return undefined;
+  const frames = stack.split('\n').slice(1);
+  const first = frames.findIndex((frame) => !OWN_FRAME.test(frame));
+  return frames.slice(Math.max(0, first)).join('\n');
 }

@@ -1,8 +1,6 @@
 /** What only some calls ask for, kept apart so that plain waiters and permits stay small. */
 export interface HoldTerms {
   readonly label: string | undefined;
-  /** Epoch milliseconds. */
-  readonly deadlineAt: number | undefined;
   readonly maxHoldMs: number | undefined;
   /** Carries the stack of the asking call; its text is made at the first sweep, or at once at level `paranoid`. */
   readonly trace: { stack?: string } | undefined;
@@ -10,12 +8,11 @@ export interface HoldTerms {
 
 /** The terms of a call, or undefined when it has none. */
 export function toHoldTerms(
-  ask: { label?: string; deadlineAt?: number; maxHoldMs?: number },
+  ask: { label?: string; maxHoldMs?: number },
   maxHoldMs: number | undefined,
   trace: { stack?: string } | undefined,
 ): HoldTerms | undefined {
   const hold = ask.maxHoldMs ?? maxHoldMs;
-  if (ask.label === undefined && ask.deadlineAt === undefined && hold === undefined && trace === undefined)
-    return undefined;
-  return { label: ask.label, deadlineAt: ask.deadlineAt, maxHoldMs: hold, trace };
+  if (ask.label === undefined && hold === undefined && trace === undefined) return undefined;
+  return { label: ask.label, maxHoldMs: hold, trace };
 }

@@ -1,4 +1,5 @@
 import { AgeClock } from './age-clock.ts';
+import { MAX_TIMER_MS } from './check-argument.ts';
 import type { ElapsedClock } from './clock.ts';
 import { finalizersRan, forceGc, usedHeapMb } from './force-gc.ts';
 import { HoldRecord } from './hold-record.ts';
@@ -81,7 +82,7 @@ export class Ledger<S extends Seat> {
   toRecord(permit: HeldPermit<S>): HoldRecord<S> {
     if (permit.record !== undefined) return permit.record;
     this.unlinkYoung(permit);
-    const record = new HoldRecord(permit);
+    const record = new HoldRecord(permit, this.clock.toDeadline(permit.deadlineOffset));
     this.setOverdue(record, record.grantedAt);
     if (record.deadlineAt !== undefined)
       record.overdueAt = this.ages.now() + record.deadlineAt - this.clock.clock.now();
@@ -150,6 +151,11 @@ export class Ledger<S extends Seat> {
     if (this.ages.now() + delayMs < this.wakesAt) this.plan(delayMs);
   }
 
+  /** A call waits for a permit that is being taken back: the sweep that brings it must not let the process end. */
+  stayAwake(): void {
+    if (this.recovery.unsettled.size > 0 && this.wakesAt < Infinity) this.plan(this.wakesAt - this.ages.now());
+  }
+
   /** Takes a record out; its permit has been released or is no longer counted anywhere. */
   endRecord(record: HoldRecord<S>): void {
     this.registry?.unregister(record);
@@ -215,7 +221,9 @@ export class Ledger<S extends Seat> {
   private schedule(delayMs: number): void {
     this.cancelTimer?.();
     this.wakesAt = this.coarse + delayMs;
-    this.cancelTimer = this.clock.clock.startTimer(() => this.sweep(), Math.max(1, Math.ceil(delayMs)), false);
+    const isAwaited = this.recovery.unsettled.size > 0 && this.host.waiting() > 0;
+    const timerMs = Math.min(MAX_TIMER_MS, Math.max(1, Math.ceil(delayMs)));
+    this.cancelTimer = this.clock.clock.startTimer(() => this.sweep(), timerMs, isAwaited);
   }
 
   /** Marks what is due and returns when the record is due next. */

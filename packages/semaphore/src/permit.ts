@@ -46,6 +46,8 @@ export class HeldPermit<S extends Seat> implements Permit {
   controller: AbortController | undefined = undefined;
   isOpen = true;
   grantedAt = 0;
+  /** `deadlineAt` as an offset of the clock, −1 for none. */
+  deadlineOffset = -1;
   readonly owner: PermitOwner<S>;
   readonly seat: S;
   readonly id: number;

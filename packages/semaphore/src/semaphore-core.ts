@@ -18,7 +18,7 @@ import { EventHub } from './event-hub.ts';
 import { createFlowContext } from './flow-context.ts';
 import { HealthCheck } from './health-check.ts';
 import type { HealthReport } from './health-report.ts';
-import type { HoldRecord } from './hold-record.ts';
+import { toCallerStack, type HoldRecord } from './hold-record.ts';
 import { toHoldTerms, type HoldTerms } from './hold-terms.ts';
 import type { HolderInfo } from './holder-info.ts';
 import { IdleWaits, type DrainOptions } from './idle-waits.ts';
@@ -31,7 +31,7 @@ import type { Seat } from './seat.ts';
 import type { RecoveryReport, SemaphoreEvents } from './semaphore-events.ts';
 import { SignalList } from './signal-list.ts';
 import type { Outcome } from './tier.ts';
-import { Waiter, type WaiterPlace } from './waiter.ts';
+import { Waiter, type Settle, type WaiterPlace } from './waiter.ts';
 
 const DEFAULT_MAX_WAITING = 100_000;
 const MAX_HOLDERS_IN_ERROR = 8;
@@ -67,8 +67,7 @@ export abstract class SemaphoreCore<S extends Seat, A extends CommonAsk> {
   private readonly throwsDeadlock: boolean;
   private readonly idleWaits: IdleWaits;
   private readonly healthCheck: HealthCheck;
-  private resolveWaiter: (permit: HeldPermit<S>) => void = ignore;
-  private rejectWaiter: (error: Error) => void = ignore;
+  private settleWaiter: Settle<S> = ignore;
 
   protected constructor(options: CommonOptions) {
     this.clock = new ElapsedClock(options.clock ?? systemClock);
@@ -223,16 +222,16 @@ export abstract class SemaphoreCore<S extends Seat, A extends CommonAsk> {
     place: WaiterPlace<S>,
     insert: (waiter: Waiter<S>) => void,
   ): Promise<HeldPermit<S>> {
-    // The executor stores the resolvers, so that a waiter costs no closure.
-    const promise = new Promise<HeldPermit<S>>(this.takeResolvers);
-    const waiter = new Waiter(place, this.resolveWaiter, this.rejectWaiter);
-    this.resolveWaiter = ignore;
-    this.rejectWaiter = ignore;
+    // The executor stores the resolver, so that a waiter costs no closure.
+    const promise = new Promise<HeldPermit<S>>(this.takeResolver);
+    const waiter = new Waiter(place, this.settleWaiter);
+    this.settleWaiter = ignore;
     const deadlock = this.watch?.wait(waiter);
     if (deadlock !== undefined && this.reportDeadlock(waiter, deadlock.tier, deadlock.holder)) return promise;
     insert(waiter);
     this.setDeadline(waiter, ask, place.now);
     if (ask.signal !== undefined) this.signals.add(waiter, ask.signal);
+    this.ledger?.stayAwake();
     return promise;
   }
 
@@ -334,6 +333,7 @@ export abstract class SemaphoreCore<S extends Seat, A extends CommonAsk> {
   /** The facts of a permit, also at level `off`. */
   protected toInfo(permit: HeldPermit<S>): HolderInfo {
     const { id, seat, weight, terms } = permit;
+    const deadlineAt = this.clock.toDeadline(permit.deadlineOffset);
     if (this.ledger !== undefined && permit.record !== undefined) return this.ledger.toInfo(permit.record);
     return {
       id,
@@ -343,7 +343,7 @@ export abstract class SemaphoreCore<S extends Seat, A extends CommonAsk> {
       ...(terms?.label !== undefined && { label: terms.label }),
       weight,
       ageMs: this.ledger === undefined ? 0 : Math.max(0, this.ledger.ageNow() - permit.grantedAt),
-      ...(terms?.deadlineAt !== undefined && { deadlineAt: terms.deadlineAt }),
+      ...(deadlineAt !== undefined && { deadlineAt }),
       state: 'held',
     };
   }
@@ -360,9 +360,8 @@ export abstract class SemaphoreCore<S extends Seat, A extends CommonAsk> {
     if (this.idleWaits.size > 0 && this.isIdle()) this.idleWaits.settle();
   }
 
-  private readonly takeResolvers = (resolve: (permit: HeldPermit<S>) => void, reject: (error: Error) => void): void => {
-    this.resolveWaiter = resolve;
-    this.rejectWaiter = reject;
+  private readonly takeResolver = (resolve: Settle<S>): void => {
+    this.settleWaiter = resolve;
   };
 
   private openFlow(permit: HeldPermit<S>): Flowing | undefined {
@@ -412,6 +411,7 @@ export abstract class SemaphoreCore<S extends Seat, A extends CommonAsk> {
   private reportDeadlock(waiter: Waiter<S>, tier: CapacityTier, record: HoldRecord<S>): boolean {
     const holder = record.toInfo(this.ledger?.ageNow() ?? 0);
     const { seat, terms } = waiter;
+    const stack = toCallerStack(terms?.trace?.stack);
     if (this.events.hears('deadlock'))
       this.events.emit('deadlock', {
         tier: tier.type,
@@ -420,7 +420,7 @@ export abstract class SemaphoreCore<S extends Seat, A extends CommonAsk> {
           ...(seat.provider !== undefined && { provider: seat.provider.id }),
           ...(seat.session !== undefined && { session: seat.session.id }),
           ...(terms?.label !== undefined && { label: terms.label }),
-          ...(terms?.trace?.stack !== undefined && { stack: terms.trace.stack }),
+          ...(stack !== undefined && { stack }),
         },
       });
     if (!this.throwsDeadlock) return false;

@@ -91,7 +91,7 @@ export class Semaphore extends SemaphoreCore<Seat, AcquireOptions> {
     const { weight = 1, priority = 0 } = options;
     if (!this.fitsNow(weight, priority)) return undefined;
     return this.refuseEarly(options, this.seat) === undefined
-      ? this.grant(weight, 0, this.toTerms(options))
+      ? this.grant(weight, 0, this.toTerms(options), this.clock.toOffset(options.deadlineAt))
       : undefined;
   }
 
@@ -188,7 +188,7 @@ export class Semaphore extends SemaphoreCore<Seat, AcquireOptions> {
       this.unqueue(head);
       this.detach(head);
       pool.counters.wait.record(waitedMs);
-      head.resolve(this.grant(head.weight, waitedMs, head.terms));
+      head.settle(this.grant(head.weight, waitedMs, head.terms, head.deadlineOffset));
     }
   }
 
@@ -208,7 +208,7 @@ export class Semaphore extends SemaphoreCore<Seat, AcquireOptions> {
       this.queue.size === 0 &&
       this.pool.held < this.pool.limit
     )
-      return Promise.resolve(this.grant(1, 0, undefined));
+      return Promise.resolve(this.grant(1, 0, undefined, -1));
     return this.acquireBy(options ?? NO_OPTIONS);
   }
 
@@ -222,11 +222,13 @@ export class Semaphore extends SemaphoreCore<Seat, AcquireOptions> {
     if (refusal !== undefined) return Promise.reject(refusal);
     const { weight = 1, priority = 0 } = options;
     const terms = this.toTerms(options);
-    if (this.fitsNow(weight, priority)) return Promise.resolve(this.grant(weight, 0, terms));
+    const deadlineOffset = this.clock.toOffset(options.deadlineAt);
+    if (this.fitsNow(weight, priority)) return Promise.resolve(this.grant(weight, 0, terms, deadlineOffset));
     if (options.timeoutMs === 0) return Promise.reject(this.refuse('TIMEOUT', this.seat, undefined));
     const isFull = this.queue.size >= this.maxWaiting;
     if (isFull && !this.makeRoom(priority)) return Promise.reject(this.refuseFull());
-    const place = { order: ++this.arrivals, seat: this.seat, weight, priority, now: this.clock.elapsed(), terms };
+    const now = this.clock.elapsed();
+    const place = { order: ++this.arrivals, seat: this.seat, weight, priority, now, terms, deadlineOffset };
     const promise = this.enqueue(options, place, this.insert);
     // Whoever was evicted may have been the one that did not fit.
     if (isFull) this.pump();
@@ -238,11 +240,17 @@ export class Semaphore extends SemaphoreCore<Seat, AcquireOptions> {
     this.pool.waiting = this.queue.size;
   };
 
-  private grant(weight: number, waitedMs: number, terms: HoldTerms | undefined): HeldPermit<Seat> {
+  private grant(
+    weight: number,
+    waitedMs: number,
+    terms: HoldTerms | undefined,
+    deadlineOffset: number,
+  ): HeldPermit<Seat> {
     const { pool } = this;
     pool.held += weight;
     pool.counters.granted += 1;
     const permit = new HeldPermit<Seat>(this.owner, this.seat, ++this.fence, weight, waitedMs, terms);
+    if (deadlineOffset >= 0) permit.deadlineOffset = deadlineOffset;
     if (this.ledger !== undefined) this.ledger.add(permit);
     if (this.events.active) this.emitAcquired(permit);
     return permit;

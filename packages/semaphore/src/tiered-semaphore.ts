@@ -235,7 +235,9 @@ export class TieredSemaphore extends SemaphoreCore<Flow, TieredAsk> {
     const { global, provider, session } = flow;
     for (const tier of [global, provider, session]) tier.noteFullness(now);
     const { weight = 1, priority = 0 } = ask;
-    const place = { order: ++this.arrivals, seat: flow, weight, priority, now, terms: this.toTerms(ask) };
+    const terms = this.toTerms(ask);
+    const deadlineOffset = this.clock.toOffset(ask.deadlineAt);
+    const place = { order: ++this.arrivals, seat: flow, weight, priority, now, terms, deadlineOffset };
     return this.enqueue(ask, place, ask.retry === true ? this.insertAtHead : this.insert);
   }
 
@@ -259,7 +261,7 @@ export class TieredSemaphore extends SemaphoreCore<Flow, TieredAsk> {
     this.hold(flow, this.fair.size > 0 ? this.clock.elapsed() : -1);
     this.fair.charge(session, ask.weight ?? 1);
     this.fair.refreshAll(session);
-    return this.toPermit(flow, 0, this.toTerms(ask));
+    return this.toPermit(flow, 0, this.toTerms(ask), this.clock.toOffset(ask.deadlineAt));
   }
 
   private grantWaiting(waiter: Waiter<Flow>, now: number): void {
@@ -272,7 +274,7 @@ export class TieredSemaphore extends SemaphoreCore<Flow, TieredAsk> {
     this.detach(waiter);
     this.fair.charge(flow.session, waiter.weight);
     this.fair.refreshAll(flow.session);
-    waiter.resolve(this.toPermit(flow, Math.max(0, now - waiter.enqueuedAt), waiter.terms));
+    waiter.settle(this.toPermit(flow, Math.max(0, now - waiter.enqueuedAt), waiter.terms, waiter.deadlineOffset));
   }
 
   /** Counts the permit in all three tiers. `now` is −1 when nobody waits and fullness concerns nobody. */
@@ -293,11 +295,17 @@ export class TieredSemaphore extends SemaphoreCore<Flow, TieredAsk> {
     recordWait(session, session.fullUntil(now) - waiter.sessionFull);
   }
 
-  private toPermit(flow: Flow, waitedMs: number, terms: HoldTerms | undefined): HeldPermit<Flow> {
+  private toPermit(
+    flow: Flow,
+    waitedMs: number,
+    terms: HoldTerms | undefined,
+    deadlineOffset: number,
+  ): HeldPermit<Flow> {
     flow.global.counters.granted += 1;
     flow.provider.counters.granted += 1;
     flow.session.counters.granted += 1;
     const permit = new HeldPermit<Flow>(this.owner, flow, ++this.fence, 1, waitedMs, terms);
+    if (deadlineOffset >= 0) permit.deadlineOffset = deadlineOffset;
     if (this.ledger !== undefined) this.ledger.add(permit);
     if (this.events.active) this.emitAcquired(permit);
     return permit;

@@ -27,30 +27,39 @@ export class Waiter<S extends Seat> implements QueueNode<Waiter<S>>, HeapNode {
   slot = -1;
   /** Whether `key` comes from `deadlineAt`, else from `timeoutMs`. */
   hasDeadline = false;
-  readonly resolve: (permit: HeldPermit<S>) => void;
-  readonly reject: (error: Error) => void;
+  readonly settle: Settle<S>;
   readonly seat: S;
   /** Permits of a plain semaphore; the session's share of a tiered one. */
   readonly weight: number;
   readonly priority: number;
   readonly enqueuedAt: number;
   readonly terms: HoldTerms | undefined;
+  /** `deadlineAt` as an offset of the clock, −1 for none. */
+  readonly deadlineOffset: number;
   /** How long each tier had been full on arrival; the difference at the end is the wait that it caused. */
   globalFull = 0;
   providerFull = 0;
   sessionFull = 0;
 
-  constructor(place: WaiterPlace<S>, resolve: (permit: HeldPermit<S>) => void, reject: (error: Error) => void) {
-    this.resolve = resolve;
-    this.reject = reject;
+  constructor(place: WaiterPlace<S>, settle: Settle<S>) {
+    this.settle = settle;
     this.order = place.order;
     this.seat = place.seat;
     this.weight = place.weight;
     this.priority = place.priority;
     this.enqueuedAt = Math.floor(place.now);
     this.terms = place.terms;
+    this.deadlineOffset = place.deadlineOffset;
+  }
+
+  reject(error: Error): void {
+    // oxlint-disable-next-line promise/no-promise-in-callback -- the resolver adopts it; see Settle
+    this.settle(Promise.reject(error));
   }
 }
+
+/** The resolver of a waiter's promise. It rejects by a rejected promise, which saves every waiter a second function. */
+export type Settle<S extends Seat> = (outcome: HeldPermit<S> | Promise<never>) => void;
 
 /** What a {@link Waiter} is made from. */
 export interface WaiterPlace<S extends Seat> {
@@ -60,4 +69,5 @@ export interface WaiterPlace<S extends Seat> {
   readonly priority: number;
   readonly now: number;
   readonly terms: HoldTerms | undefined;
+  readonly deadlineOffset: number;
 }

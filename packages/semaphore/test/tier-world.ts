@@ -68,11 +68,10 @@ export class TierWorld {
     for (let n = 0; n < calls; n += 1) {
       ends.push(this.call(random.pick(sessions), random.pick(Object.keys(this.caps.providers))));
       if (this.hasDeaths && random.chance(0.03)) ends.push(this.limits.endSession(random.pick(sessions)));
-      this.checkIdleWaits();
       if (random.chance(0.6)) await this.clock.advance(random.int(0, 8));
       this.checkIdleWaits();
     }
-    await this.clock.advance(100_000);
+    await this.clock.advance(20_000);
     await Promise.all(ends);
     this.checkLeftovers();
     return this.report;

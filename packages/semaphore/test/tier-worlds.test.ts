@@ -5,7 +5,7 @@ import { playTierWorld } from './tier-world.ts';
 
 /** 2,100 worlds and over 200,000 grants at full size; a tenth by default. */
 const WORLDS = IS_FULL_PROOF ? 2100 : 210;
-const CALLS = 140;
+const CALLS = 150;
 
 describe('random tier worlds', () => {
   it(
