@@ -1,6 +1,10 @@
+import { parseArgs } from 'node:util';
+
 import { bytesPerKey, costPerChunk, deadlineOverrun, falseKillsWhileStandingStill } from './timeouts-hygiene.ts';
 import { ablations, adaptive, fixedPhases, successOnly, table } from './timeouts-policies.ts';
-import { type Policy, replay, type Score, score } from './timeouts-replay.ts';
+import { losses } from './timeouts-compare.ts';
+import { readRecorded, scoreRecorded } from './timeouts-recorded.ts';
+import { type Outcome, type Policy, replay, type Score, score } from './timeouts-replay.ts';
 import { CALLS_PER_SEED, DEGRADATIONS, makeTrace } from './timeouts-trace.ts';
 
 const SEEDS = [1, 2, 3, 4, 5, 6];
@@ -13,30 +17,43 @@ interface Bar {
   readonly ok: boolean;
 }
 
-type Scores = ReadonlyMap<string, Score>;
+/** The outcomes of a policy, one run per seed, and what they sum up to. */
+interface Runs {
+  readonly runs: readonly (readonly Outcome[])[];
+  readonly score: Score;
+}
+
+type Scores = ReadonlyMap<string, Runs>;
 
 const PROFILES: readonly Policy[] = [
   adaptive('fast', 'fast'),
   adaptive('balanced', 'balanced'),
   adaptive('cautious', 'cautious'),
 ];
-const LEARNING: readonly Policy[] = [table, ...PROFILES, successOnly, ...ablations];
-const FIXED: readonly Policy[] = [30, 45, 60, 90, 120].map(fixedPhases);
+const FIXED: readonly Policy[] = [45, 60, 90, 120].map(fixedPhases);
+/** What the severe trace is about: censoring and back-off. */
+const SEVERE: readonly Policy[] = [
+  table,
+  ...PROFILES,
+  successOnly,
+  ...ablations.filter(({ name }) => name === 'no censoring' || name === 'no back-off'),
+];
 
 function run(trace: keyof typeof DEGRADATIONS, policies: readonly Policy[]): Scores {
   const traces = SEEDS.map((seed) => makeTrace(seed, DEGRADATIONS[trace]));
   return new Map(
-    policies.map((policy) => [
-      policy.name,
-      score(
-        policy.name,
-        traces.map((calls, i) => replay(policy, calls, SEEDS[i] ?? 0)),
-      ),
-    ]),
+    policies.map((policy) => {
+      const runs = traces.map((calls, i) => replay(policy, calls, SEEDS[i] ?? 0));
+      return [policy.name, { runs, score: score(policy.name, runs) }];
+    }),
   );
 }
 
 function of(scores: Scores, name: string): Score {
+  return runsOf(scores, name).score;
+}
+
+function runsOf(scores: Scores, name: string): Runs {
   const found = scores.get(name);
   if (found === undefined) throw new Error(`no policy ${name}`);
   return found;
@@ -47,7 +64,7 @@ function show(title: string, scores: Scores): void {
   console.log(
     'policy                 false % normal  degraded   after    cold | detect s mean     p50     p95     p99   never',
   );
-  for (const s of scores.values()) {
+  for (const { score: s } of scores.values()) {
     const cell = (value: number, width: number): string => value.toFixed(2).padStart(width);
     const seconds = [s.detectP50, s.detectP95, s.detectP99].map((value) => value.toFixed(1).padStart(8)).join('');
     console.log(
@@ -66,14 +83,11 @@ function dominates(ours: Score, other: Score): boolean {
   );
 }
 
-const NOTICEABLY = 1.1;
-
-/** Where a score is noticeably worse than the whole algorithm: the metrics, with both values. */
-function losses(without: Score, whole: Score, trace: string): string[] {
-  const metrics = ['falseNormal', 'falseDegraded', 'falseAfter', 'falseCold', 'detectMean', 'detectP95'] as const;
-  return metrics
-    .filter((metric) => without[metric] > whole[metric] * NOTICEABLY && without[metric] - whole[metric] > 0.02)
-    .map((metric) => `${metric} (${trace}) ${without[metric].toFixed(2)} against ${whole[metric].toFixed(2)}`);
+/** What is measurably lost without one part of the algorithm, on either trace. */
+function lost(name: string, a: Scores, b: Scores): string[] {
+  const on = (scores: Scores, trace: string): string[] =>
+    scores.has(name) ? losses(runsOf(scores, name).runs, runsOf(scores, 'balanced').runs, trace) : [];
+  return [...on(a, 'a'), ...on(b, 'b')];
 }
 
 function gates(
@@ -88,10 +102,7 @@ function gates(
     ['balanced', 'fixed 60 s'],
     ['cautious', 'fixed 90 s'],
   ] as const;
-  const worse = ablations.map(({ name }) => ({
-    name,
-    found: [...losses(of(a, name), ours, 'a'), ...losses(of(b, name), severe, 'b')],
-  }));
+  const worse = ablations.map(({ name }) => ({ name, found: lost(name, a, b) }));
   const cost = costPerChunk();
   const bytes = bytesPerKey();
   const overrun = deadlineOverrun();
@@ -151,31 +162,46 @@ function bar(name: string, value: number, op: Bar['op'], limit: number): Bar {
   return { name, value: Number(value.toFixed(4)), op, limit, ok };
 }
 
-const from = performance.now();
-const a = run('a', [...FIXED, ...LEARNING]);
-const b = run('b', LEARNING);
-show(`Trace (a): ${SEEDS.length} × ${CALLS_PER_SEED} calls, third quarter TTFT × 5, gaps × 2.5`, a);
-show('Trace (b): third quarter TTFT × 25, gaps × 8', b);
-const judged = gates(a, b);
-console.log('');
-for (const { name, ok, says } of judged) console.log(`${ok ? 'ok ' : 'NOT'} ${name}  ${says}`);
-const ours = of(a, 'balanced');
-const whole = of(a, table.name);
-const bars: Bar[] = [
-  ...judged.map(({ name, ok }) => bar(name, ok ? 1 : 0, '==', 1)),
-  bar('false-normal-pct', ours.falseNormal, '<=', 0.13),
-  bar('false-degraded-pct', ours.falseDegraded, '<=', 1.6),
-  bar('detect-mean-s', ours.detectMean, '<=', 50),
-  bar('detect-p95-s', ours.detectP95, '<=', 150),
-  bar('false-kill-table-over-ours', whole.falseAll / ours.falseAll, '>=', 4),
-  bar('detect-mean-table-over-ours', whole.detectMean / ours.detectMean, '>=', 5),
-];
-console.log('');
-for (const { name, value, op, limit, ok } of bars) {
-  console.log(`${ok ? 'ok ' : 'NOT'} ${name.padEnd(28)} ${String(value).padStart(9)} ${op} ${limit}`);
+/** Replays a user's own attempts instead of the generated ones; it has no bars. */
+function showRecorded(path: string): void {
+  for (const { profile, attempts, falseKills, byPhase } of scoreRecorded(readRecorded(path))) {
+    console.log(
+      `${profile.padEnd(10)} ${attempts} attempts, ${falseKills.toFixed(3)} % false kills ${JSON.stringify(byPhase)}`,
+    );
+  }
 }
-console.log(
-  `${((performance.now() - from) / 1000).toFixed(1)} s; p95 of detection is the weak spot: rare long silences keep its budgets high\n`,
-);
-console.log(JSON.stringify({ bench: 'timeouts', node: process.versions.node, bars }));
-process.exitCode = bars.every(({ ok }) => ok) ? 0 : 1;
+
+function prove(): void {
+  const from = performance.now();
+  const a = run('a', [...FIXED, table, ...PROFILES, successOnly, ...ablations]);
+  const b = run('b', SEVERE);
+  show(`Trace (a): ${SEEDS.length} × ${CALLS_PER_SEED} calls, third quarter TTFT × 5, gaps × 2.5`, a);
+  show('Trace (b): third quarter TTFT × 25, gaps × 8', b);
+  const judged = gates(a, b);
+  console.log('');
+  for (const { name, ok, says } of judged) console.log(`${ok ? 'ok ' : 'NOT'} ${name}  ${says}`);
+  const ours = of(a, 'balanced');
+  const whole = of(a, table.name);
+  const bars: Bar[] = [
+    ...judged.map(({ name, ok }) => bar(name, ok ? 1 : 0, '==', 1)),
+    bar('false-normal-pct', ours.falseNormal, '<=', 0.13),
+    bar('false-degraded-pct', ours.falseDegraded, '<=', 1.6),
+    bar('detect-mean-s', ours.detectMean, '<=', 50),
+    bar('detect-p95-s', ours.detectP95, '<=', 150),
+    bar('false-kill-table-over-ours', whole.falseAll / ours.falseAll, '>=', 4),
+    bar('detect-mean-table-over-ours', whole.detectMean / ours.detectMean, '>=', 5),
+  ];
+  console.log('');
+  for (const { name, value, op, limit, ok } of bars) {
+    console.log(`${ok ? 'ok ' : 'NOT'} ${name.padEnd(28)} ${String(value).padStart(9)} ${op} ${limit}`);
+  }
+  console.log(
+    `${((performance.now() - from) / 1000).toFixed(1)} s; p95 of detection is the weak spot: rare long silences keep its budgets high\n`,
+  );
+  console.log(JSON.stringify({ bench: 'timeouts', node: process.versions.node, bars }));
+  process.exitCode = bars.every(({ ok }) => ok) ? 0 : 1;
+}
+
+const { values } = parseArgs({ options: { trace: { type: 'string' }, full: { type: 'boolean' } } });
+if (values.trace === undefined) prove();
+else showRecorded(values.trace);

@@ -1,5 +1,5 @@
 import { heldTail } from '../wire/held-tail.ts';
-import type { Guarded, TextGuard } from '../wire/text-guard.ts';
+import { type Guarded, plainText, type TextGuard } from '../wire/text-guard.ts';
 
 const THINK = '<think>';
 const END_THINK = '</think>';
@@ -23,6 +23,8 @@ export class GlmTextGuard implements TextGuard {
   }
 
   push = (delta: string): Guarded => {
+    // Most text holds no markup at all.
+    if (this.#mode === 'text' && this.#held === '' && !delta.includes('<')) return plainText(delta);
     this.#held += delta;
     return this.#advance(false);
   };
@@ -36,7 +38,7 @@ export class GlmTextGuard implements TextGuard {
     if (this.#mode === 'thinking') reasoning += this.#takeUntil(END_THINK, isEnd);
     if (this.#mode === 'head') reasoning += this.#judgeHead(isEnd);
     if (this.#mode === 'text') text += this.#takeText(isEnd);
-    return { text, reasoning, calls: [] };
+    return { ...plainText(text), reasoning };
   }
 
   #begin(isEnd: boolean): void {

@@ -1,6 +1,6 @@
 import { parseJson } from '../json-value.ts';
 import { heldTail } from '../wire/held-tail.ts';
-import type { Guarded, TextGuard } from '../wire/text-guard.ts';
+import { type Guarded, plainText, type TextGuard } from '../wire/text-guard.ts';
 import type { ToolPiece } from '../wire/tool-calls.ts';
 
 const MARKERS = ['<|tool_calls_section_begin|>', '<|tool_call_begin|>'];
@@ -14,12 +14,14 @@ export class KimiTextGuard implements TextGuard {
   #isMarkup = false;
 
   push = (delta: string): Guarded => {
+    // Most text holds no markup at all.
+    if (this.#held === '' && !delta.includes('<')) return plainText(delta);
     this.#held += delta;
-    return { text: this.#isMarkup ? '' : this.#takeText(), reasoning: '', calls: [] };
+    return plainText(this.#isMarkup ? '' : this.#takeText());
   };
 
   end = (): Guarded => {
-    if (!this.#isMarkup) return { text: this.#held, reasoning: '', calls: [] };
+    if (!this.#isMarkup) return plainText(this.#held);
     const calls = readCalls(this.#held);
     if (calls === undefined)
       return { text: '', reasoning: '', calls: [], broken: 'a tool call came as unreadable text' };

@@ -20,7 +20,14 @@ const ANNOTATIONS = new Set([
   '$comment',
 ]);
 /** Keywords whose value is a schema; a list of schemas; schemas by name. */
-const ONE = ['not', 'if', 'then', 'else', 'contains', 'additionalItems', 'unevaluatedItems', 'propertyNames'];
+const ONE = ['not', 'if', 'then', 'else', 'contains', 'propertyNames'];
+/** Keywords about the rest, where a boolean is the usual form. */
+const MAY_BE_BOOLEAN = new Set([
+  'additionalProperties',
+  'unevaluatedProperties',
+  'additionalItems',
+  'unevaluatedItems',
+]);
 const MANY = ['anyOf', 'oneOf', 'allOf', 'prefixItems'];
 const NAMED = ['properties', 'patternProperties', '$defs', 'dependentSchemas'];
 
@@ -71,7 +78,7 @@ function rewriteKeyword(key: string, value: unknown, path: string, changes: stri
     // Behind a tuple, `items: false` only says that it has no further elements.
     return typeof value === 'boolean' ? value : rewrite(value, path, changes);
   }
-  if (key === 'additionalProperties' || key === 'unevaluatedProperties') {
+  if (MAY_BE_BOOLEAN.has(key)) {
     return typeof value === 'boolean' ? value : rewrite(value, path, changes);
   }
   return ONE.includes(key) ? rewrite(value, path, changes) : value;

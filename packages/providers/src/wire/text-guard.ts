@@ -11,6 +11,13 @@ export interface Guarded {
   readonly broken?: string;
 }
 
+/** Nothing but text. */
+export function plainText(text: string): Guarded {
+  return { text, reasoning: '', calls: NO_CALLS };
+}
+
+const NO_CALLS: readonly ToolPiece[] = [];
+
 /** Takes template markup out of streamed text. It holds back only what may still become markup. */
 export interface TextGuard {
   readonly push: (delta: string) => Guarded;
