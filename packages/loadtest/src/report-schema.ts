@@ -168,6 +168,7 @@ export const REPORT_SCHEMA: JsonSchema = {
         effect: number,
         p: number,
         alpha: number,
+        tolerance: number,
         detectableMs: number,
         verdict: { type: 'string', enum: ['interference', 'none_found', 'undecided'] },
         victimCalls: number,

@@ -79,7 +79,7 @@ export async function runOnEngine(
   let seenMessages = 0;
   const model = scriptedModel(({ request }) => {
     for (const message of request.messages.slice(seenMessages)) {
-      if (message.role === 'user' && seenMessages > 0) play.tell(String(message.content));
+      if (message.role === 'user' && seenMessages > 0) play.tell(JSON.stringify(message.content));
     }
     seenMessages = request.messages.length;
     return request.tools === undefined ? { text: 'final' } : toReply(play.move());

@@ -1,3 +1,6 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
 import { scoreCalibration } from './calibration-worlds.ts';
 import { measureDecision } from './decision-cost.ts';
 import type { Family } from './family.ts';
@@ -8,7 +11,7 @@ import { runOnEngine, runWithCap, type Outcome } from './run-scenario.ts';
 import { SOLVABLE } from './solvable-families.ts';
 
 const full = process.argv.includes('--full');
-const SEEDS = full ? 300 : 12;
+const SEEDS = full ? 300 : 8;
 const PEER_SEEDS = full ? 300 : 5;
 const WORLDS = full ? 300 : 60;
 const CAPS = [8, 10, 15, 20];
@@ -18,8 +21,10 @@ const CONTROLLER_COMMIT = '6bc2891';
 
 const late = await loadLateFamilies();
 const families = [...SOLVABLE, ...LOOPS, ...late];
+
+console.log(`${families.length} families, ${late.length} of them late; ${SEEDS} seeds, peers ${PEER_SEEDS}`);
 console.log(
-  `${families.length} families (${late.length} late, controller: ${CONTROLLER_COMMIT}), ${SEEDS} seeds, peers ${PEER_SEEDS} seeds\n`,
+  `controller first committed: ${commits(CONTROLLER).at(-1)}; last changed: ${commits(CONTROLLER)[0]}; late families committed: ${commits(LATE).at(-1)}\n`,
 );
 
 const clean = await runAll((family, seed) => runOnEngine(family, seed, 'clean'));
@@ -82,6 +87,17 @@ for (const { name, value, op, limit, ok } of bars)
   console.log(`${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(30)} ${value} ${op} ${limit}`);
 console.log(JSON.stringify({ bench: 'termination', node: process.version, bars }));
 process.exitCode = bars.every(({ ok }) => ok) ? 0 : 1;
+
+/** Commits that touched these files, newest first; the bench also runs outside a checkout. */
+function commits(paths: readonly string[]): string[] {
+  const cwd = fileURLToPath(new URL('..', import.meta.url));
+  try {
+    const log = execFileSync('git', ['log', '--format=%h %cI', '--', ...paths], { cwd, encoding: 'utf8' }).trim();
+    return log === '' ? ['not yet'] : log.split('\n');
+  } catch {
+    return ['unknown'];
+  }
+}
 
 async function runAll(run: (family: Family, seed: number) => Promise<Outcome>, seeds = SEEDS): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];

@@ -337,6 +337,10 @@ export function turnChars(turn: Turn): number {
   return FRAME + turn.text.length + turn.reasoning.length + calls;
 }
 
-function callChars(call: { readonly name: string; readonly arguments: unknown; readonly raw?: string }): number {
+function callChars(call: {
+  readonly name: string;
+  readonly arguments: unknown;
+  readonly raw?: string | undefined;
+}): number {
   return FRAME + call.name.length + (call.raw?.length ?? JSON.stringify(call.arguments ?? null).length);
 }

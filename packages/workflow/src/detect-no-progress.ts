@@ -67,8 +67,9 @@ function cycle(rounds: readonly Round[], policy: TerminationPolicy): Detection |
   if ((rounds.at(-1)?.novel ?? 0) > 0) return undefined;
   for (let period = 1; period <= policy.cycles; period += 1) {
     const repeated = repeatedTail(signatures, period);
-    // One full turn and one step more for a longer cycle: the second turn already showed nothing new.
-    const enough = period === 1 ? policy.repeats - 1 : period + 1;
+    // For a longer cycle the first turn may have been news; after that three rounds in a row that show what they showed
+    // a period ago are enough for a word.
+    const enough = period === 1 ? policy.repeats - 1 : policy.repeats;
     if (repeated < enough) continue;
     const since = rounds.at(-repeated - period)?.step ?? rounds.at(-repeated)?.step ?? 0;
     return { detector: 'cycle', since, period };

@@ -10,9 +10,9 @@ export interface ToolCall {
   readonly name: string;
   /** Parsed arguments. */
   readonly arguments: unknown;
-  readonly raw?: string;
+  readonly raw?: string | undefined;
   /** Why the arguments could not be parsed. */
-  readonly error?: string;
+  readonly error?: string | undefined;
 }
 
 /** One message of a prompt. */
@@ -55,14 +55,14 @@ export interface ModelCallOptions {
 export interface ModelEvent {
   readonly type: string;
   /** Text of a `text` or `reasoning` event. */
-  readonly delta?: string;
+  readonly delta?: string | undefined;
   /** Milliseconds a `granted` request waited for its permit. */
-  readonly waitedMs?: number;
-  readonly phase?: string;
-  readonly silentMs?: number;
-  readonly budgetMs?: number;
-  readonly attempt?: number;
-  readonly delayMs?: number;
+  readonly waitedMs?: number | undefined;
+  readonly phase?: string | undefined;
+  readonly silentMs?: number | undefined;
+  readonly budgetMs?: number | undefined;
+  readonly attempt?: number | undefined;
+  readonly delayMs?: number | undefined;
 }
 
 /** Tokens used. */
@@ -87,13 +87,13 @@ export interface ModelResult {
   readonly text: string;
   readonly reasoning: string;
   readonly toolCalls: readonly ToolCall[];
-  readonly sources?: readonly ModelSource[];
+  readonly sources?: readonly ModelSource[] | undefined;
   readonly usage: ModelUsage;
   /** USD, when the model knows its price. */
-  readonly cost?: number;
+  readonly cost?: number | undefined;
   readonly finishReason: string;
-  readonly model?: string;
-  readonly servedModel?: string;
+  readonly model?: string | undefined;
+  readonly servedModel?: string | undefined;
 }
 
 /** An answer under way: iterate for events, or await the whole. */

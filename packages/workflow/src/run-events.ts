@@ -34,11 +34,6 @@ export class EventHub {
   readonly #readers = new Set<Reader>();
   #ended = false;
 
-  /** Readers waiting for events. */
-  get readers(): number {
-    return this.#readers.size;
-  }
-
   publish(event: RunEvent): void {
     for (const reader of this.#readers) reader.push(event);
   }

@@ -66,14 +66,14 @@ describe('a conversation', () => {
       expect(running).toBe(1);
       await new Promise((resolve) => setImmediate(resolve));
       running -= 1;
-      order.push(String(request.messages.at(-1)?.content));
+      order.push(JSON.stringify(request.messages.at(-1)?.content));
       return { text: 'ok' };
     });
     const engine = createEngine({ model });
     await Promise.all(
       ['a', 'b', 'c'].map((prompt) => engine.start(chat, { prompt }, { conversationId: 'talk', session: 's' }).result),
     );
-    expect(order).toEqual(['a', 'b', 'c']);
+    expect(order).toEqual(['"a"', '"b"', '"c"']);
     expect(model.calls.at(-1)?.request.messages).toHaveLength(6);
   });
 });

@@ -13,7 +13,7 @@ import { EXIT } from '../verdict.ts';
 import { listenForInterrupts } from './interrupts.ts';
 import type { CliIo } from './io.ts';
 import { loadScenario } from './load-scenario.ts';
-import { parseCount, parseTime } from './parse-flag.ts';
+import { parseCount, parseFactor, parseTime } from './parse-flag.ts';
 import { addRunFlags, runOnce, type RunFlags } from './run-command.ts';
 import { addTargetFlags, createDriver, watchPermits, type TargetFlags } from './target.ts';
 
@@ -33,6 +33,7 @@ interface InterfereFlags extends TargetFlags {
   aggressorService: number;
   inflight: number;
   provider: string;
+  tolerance: number;
 }
 
 function addInterfere(program: Command, io: CliIo, setExit: (code: number) => void): void {
@@ -44,8 +45,9 @@ function addInterfere(program: Command, io: CliIo, setExit: (code: number) => vo
   addTargetFlags(command)
     .option('--pairs <count>', 'pairs of blocks with and without the aggressor, 8 to 20', parseCount, 12)
     .option('--block <time>', 'length of a block', parseTime, 700)
-    .option('--victim-service <time>', 'service time of the victim', parseTime, 8)
-    .option('--aggressor-service <time>', 'service time of the aggressor', parseTime, 40)
+    .option('--victim-service <time>', 'service time of the victim', parseTime, 20)
+    .option('--aggressor-service <time>', 'service time of the aggressor', parseTime, 100)
+    .option('--tolerance <share>', 'effect that is put up with, as a share of the response', parseFactor, 0.2)
     .option('--inflight <count>', 'calls that the aggressor keeps in flight', parseCount, 8)
     .option('--provider <name>', 'provider that both call', 'kimi')
     .option('--seed <number>', 'seed of the order of the blocks', parseCount, 42)
@@ -56,6 +58,7 @@ function addInterfere(program: Command, io: CliIo, setExit: (code: number) => vo
         pairs: flags.pairs,
         blockMs: flags.block,
         seed: flags.seed,
+        tolerance: flags.tolerance,
         signal: interrupts.signal,
         victim: { tool: 'chat', provider: flags.provider, serviceMs: flags.victimService, perSecond: 25 },
         aggressor: {

@@ -48,7 +48,9 @@ export interface RunFlags extends TargetFlags {
 
 /** Longest measured time of a scenario: nobody means to load a server for a week. */
 const LONGEST_RUN_MS = 24 * 3_600_000;
-/** Sessions and permits beyond which a typing error is likelier than a wish. */
+/** Two sessions share a processor even when they share no permit: less than this is reported and not alarmed. */
+const INTERFERENCE_TOLERANCE = 0.2;
+/** Sessions beyond which a typing error is likelier than a wish. */
 const MOST_SESSIONS = 10_000;
 
 /** Adds `run` and `replay`; `setExit` is given the exit code of the worst verdict. */
@@ -146,8 +148,9 @@ function interfere(
     driver: createDriver(flags, io),
     seed: flags.seed,
     signal: interrupts.signal,
-    victim: { tool, provider: 'kimi', serviceMs: 8, perSecond: 25 },
-    aggressor: { tool, provider: 'kimi', serviceMs: 40, inFlight: 8 },
+    tolerance: INTERFERENCE_TOLERANCE,
+    victim: { tool, provider: 'kimi', serviceMs: 20, perSecond: 25 },
+    aggressor: { tool, provider: 'kimi', serviceMs: 100, inFlight: 8 },
   });
 }
 

@@ -201,14 +201,15 @@ function renderPermits({ load }: RunResult, permits: PermitAudit): Html {
 
 function renderInterference({ interference }: RunResult): Html | undefined {
   if (!interference) return undefined;
-  const { p, effectMs, effect, detectableMs, verdict, alpha } = interference;
+  const { p, effectMs, effect, detectableMs, verdict, alpha, tolerance } = interference;
   const tone = verdict === 'none_found' ? 'good' : verdict === 'interference' ? 'bad' : 'mid';
   return html`<h2>Does one session suffer from another?</h2>
     <div class="panel">
       <p>
         <span class="tag ${tone}">${verdict.replace('_', ' ')}</span> effect ${formatMs(effectMs)}
-        (${(effect * 100).toFixed(1)} %), exact p = ${p.toPrecision(2)}, alpha ${alpha}; an effect of
-        ${formatMs(detectableMs)} would have been found four times out of five.
+        (${(effect * 100).toFixed(1)} %), exact p = ${p.toPrecision(2)}, alpha ${alpha}, tolerated
+        ${(tolerance * 100).toFixed(0)} %; an effect of ${formatMs(detectableMs)} would have been found four times out
+        of five.
       </p>
       ${renderInterferenceStrip(interference)}
     </div>`;
