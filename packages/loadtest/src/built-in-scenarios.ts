@@ -11,9 +11,14 @@ const GLOBAL_LIMITS: Limits = { global: 5, session: 2, providers: { glm: 4, kimi
 /** Shares in the ratio of the default provider limits, so that both providers are full at the same load. */
 const PROVIDERS = { glm: 40, kimi: 60 } as const;
 
+/** The server's own defaults: a chat may take ten minutes, a workflow an hour. */
+const CHAT_DEADLINE_MS = 600 * SECOND;
+const WORKFLOW_DEADLINE_MS = 3600 * SECOND;
+
 const entry = (tool: string, weight: number, minSeconds: number, maxSeconds: number): MixEntry => ({
   tool,
   weight,
+  deadlineMs: tool === 'chat' ? CHAT_DEADLINE_MS : WORKFLOW_DEADLINE_MS,
   service: { dist: 'uniform', minMs: minSeconds * SECOND, maxMs: maxSeconds * SECOND },
   providers: PROVIDERS,
 });

@@ -11,6 +11,8 @@ export interface Clock {
   wallNow(): number;
   /** Runs `work` at the monotonic time `time`, or as soon as possible after it; never before. */
   at(time: number, work: () => void): Cancel;
+  /** Lets promises settle before the next timer fires; a machine's clock always does. */
+  settle?(): void;
 }
 
 /** The machine's clock: `performance.now()` and `setTimeout` on absolute times. */

@@ -4,7 +4,7 @@ import type { CallRecord, CallRecords } from './call-records.ts';
 import { GroupBuilder, round } from './group-summary.ts';
 import type { LoadRun } from './load-run.ts';
 import { recoveryOf, type InjectedFault } from './recovery.ts';
-import type { RunOptions } from './run-scenario.ts';
+import type { RunOptions } from './run-options.ts';
 import { REPORT_SCHEMA_ID, type GroupSummary, type RunResult } from './run-result.ts';
 import type { Scenario } from './scenario.ts';
 import { LONGEST_STALL_MS, selfChecksOf, sendLagP99 } from './self-checks.ts';

@@ -63,6 +63,7 @@ export class GroupBuilder {
   readonly #firstEvent: number[] = [];
   readonly #firstToken: number[] = [];
   readonly #maxGap: number[] = [];
+  readonly #perToken: number[] = [];
   readonly #queued: number[] = [];
   readonly #overhead: number[] = [];
   readonly #cutService: number[] = [];
@@ -97,6 +98,7 @@ export class GroupBuilder {
       firstEvent: summariseLatency(this.#firstEvent),
       firstToken: summariseLatency(this.#firstToken),
       maxGap: summariseLatency(this.#maxGap),
+      perToken: summariseLatency(this.#perToken),
       queued: summariseLatency(this.#queued),
       overhead: summariseLatency(this.#overhead),
     };
@@ -114,6 +116,7 @@ export class GroupBuilder {
         ...(kinds.firstEvent && { firstEvent: kinds.firstEvent }),
         ...(kinds.firstToken && { firstToken: kinds.firstToken }),
         ...(kinds.maxGap && { maxGap: kinds.maxGap }),
+        ...(kinds.perToken && { perToken: kinds.perToken }),
         ...(kinds.queued && { queued: kinds.queued }),
         ...(kinds.overhead && { overhead: kinds.overhead }),
       },
@@ -126,6 +129,7 @@ export class GroupBuilder {
     pushKnown(this.#firstEvent, record.firstEventMs);
     pushKnown(this.#firstToken, record.firstTokenMs);
     pushKnown(this.#maxGap, record.maxGapMs);
+    if (record.tokens > 1) pushKnown(this.#perToken, (record.serviceMs - record.firstTokenMs) / (record.tokens - 1));
     pushKnown(this.#queued, record.queuedMs);
     pushKnown(this.#overhead, record.serviceMs - record.askedMs);
   }

@@ -1,9 +1,18 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
 import { Pool, type Dispatcher } from 'undici';
 
-import { noFrames, type CallEnd, type Driver, type PlannedCall } from './driver.ts';
+import {
+  noFrames,
+  type CallEnd,
+  type CallSink,
+  type Connection,
+  type Driver,
+  type PlannedCall,
+  type WireCounters,
+} from './driver.ts';
 import { isObject } from './json-schema.ts';
 import { outcomeOfCode } from './outcome.ts';
-import { PromiseConnection } from './promise-connection.ts';
 
 /** How a tool is called over plain HTTP. */
 export interface HttpOptions {
@@ -36,22 +45,111 @@ export function http(options: HttpOptions): Driver {
     connect(session) {
       wire.connectsTried += 1;
       wire.connectsOpened += 1;
+      const target = { pool, wire, path, method, headers, judge };
       return Promise.resolve(
-        new PromiseConnection(async (call, signal) => {
-          wire.framesSent += 1;
-          const response = await pool
-            .request({ path, method, headers, signal, ...(method !== 'GET' && { body: body(call, session) }) })
-            .catch(endOfFailure);
-          if ('outcome' in response) return response;
-          const text = await response.body.text();
-          wire.framesReceived += 1;
-          return response.statusCode < 300 ? judge(text) : endOfStatus(response.statusCode, response.headers);
-        }),
+        new HttpConnection(target, (call) => (method === 'GET' ? undefined : body(call, session))),
       );
     },
     close: () => pool.destroy(),
   };
 }
+
+interface HttpTarget {
+  pool: Pool;
+  wire: WireCounters;
+  path: string;
+  method: 'POST' | 'PUT' | 'GET';
+  headers: Record<string, string>;
+  judge: (text: string) => CallEnd;
+}
+
+/** On the pool's own callbacks: a promise and an abort signal per request would cost more than the request. */
+class HttpConnection implements Connection {
+  readonly #target: HttpTarget;
+  readonly #body: (call: PlannedCall) => string | undefined;
+  readonly #answers = new Map<number, HttpAnswer>();
+  #last = 0;
+
+  constructor(target: HttpTarget, body: (call: PlannedCall) => string | undefined) {
+    this.#target = target;
+    this.#body = body;
+  }
+
+  send(call: PlannedCall, sink: CallSink): number {
+    const { pool, path, method, headers, wire, judge } = this.#target;
+    const handle = (this.#last += 1);
+    const answer = new HttpAnswer(judge, (end) => {
+      if (!this.#answers.delete(handle)) return;
+      wire.framesReceived += 1;
+      sink.end(end);
+    });
+    this.#answers.set(handle, answer);
+    wire.framesSent += 1;
+    pool.dispatch({ path, method, headers, body: this.#body(call) ?? null }, answer);
+    return handle;
+  }
+
+  abandon(handle: number, why: 'timeout' | 'cancelled'): void {
+    const answer = this.#answers.get(handle);
+    this.#answers.delete(handle);
+    answer?.abort(why);
+  }
+
+  close(): Promise<void> {
+    for (const handle of this.#answers.keys()) this.abandon(handle, 'cancelled');
+    return Promise.resolve();
+  }
+}
+
+class HttpAnswer implements Dispatcher.DispatchHandler {
+  readonly #judge: (text: string) => CallEnd;
+  readonly #end: (end: CallEnd) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  #text = '';
+  #isAborted = false;
+
+  constructor(judge: (text: string) => CallEnd, end: (end: CallEnd) => void) {
+    this.#judge = judge;
+    this.#end = end;
+  }
+
+  abort(why: string): void {
+    this.#isAborted = true;
+    this.#controller?.abort(new Error(why));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isAborted) controller.abort(new Error('given up before it was sent'));
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#text += chunk.toString('latin1');
+  }
+
+  onResponseEnd(): void {
+    const isGood = this.#status < 300;
+    this.#end(isGood ? this.#judge(toUtf8(this.#text)) : endOfStatus(this.#status, this.#headers));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#end(endOfFailure(error));
+  }
+}
+
+/** Chunks may cut a character in two: bytes are kept as they came, and read as UTF-8 once they are all there. */
+function toUtf8(bytes: string): string {
+  return ASCII.test(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8');
+}
+
+const ASCII = /^[ -~\s]*$/;
 
 function toBody(call: PlannedCall, session: number): string {
   return JSON.stringify({ tool: call.tool, arguments: call.arguments, session: String(session) });
@@ -72,7 +170,7 @@ function judgeJson(text: string): CallEnd {
 }
 
 /** The end of a call that a status other than 2xx answered. */
-export function endOfStatus(status: number, headers: Dispatcher.ResponseData['headers']): CallEnd {
+export function endOfStatus(status: number, headers: IncomingHttpHeaders): CallEnd {
   const code = String(status);
   if (status === 429 || status === 503) {
     const seconds = Number(headers['retry-after']);

@@ -11,7 +11,7 @@ export { createRandom } from './random.ts';
 export { PermitWatch } from './permit-watch.ts';
 export { EXIT } from './verdict.ts';
 
-export type { RunOptions, RunProgress } from './run-scenario.ts';
+export type { RunOptions, RunProgress } from './run-options.ts';
 export type { Arrivals, ClientBehaviour, Fault, Limits, Load, MixEntry, Scenario, Stage } from './scenario.ts';
 export type { Distribution } from './distribution.ts';
 export type { WsOptions } from './ws-driver.ts';

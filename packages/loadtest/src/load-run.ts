@@ -146,6 +146,7 @@ export class LoadRun implements LinkOwner {
       reconnect: client.reconnect ?? true,
     });
     this.links.push(link);
+    clock.settle?.();
     await link.open();
     return link;
   }
@@ -194,6 +195,7 @@ export class LoadRun implements LinkOwner {
   stop(): void {
     if (!this.#accepting) return;
     this.#accepting = false;
+    this.#options.clock.settle?.();
     for (const work of this.#onStop.splice(0)) work();
   }
 
@@ -207,10 +209,14 @@ export class LoadRun implements LinkOwner {
   async drain(limitMs: number, signal?: AbortSignal): Promise<void> {
     if (this.#flights.size > 0) {
       await new Promise<void>((resolve) => {
-        const cancel = this.at(this.now() + limitMs, resolve);
+        const end = (): void => {
+          this.#options.clock.settle?.();
+          resolve();
+        };
+        const cancel = this.at(this.now() + limitMs, end);
         this.#whenIdle = () => {
           cancel();
-          resolve();
+          end();
         };
         signal?.addEventListener('abort', () => resolve(), { once: true });
         if (signal?.aborted) resolve();
@@ -300,6 +306,7 @@ export class LoadRun implements LinkOwner {
   #renewWhenUsed(link: SessionLink): void {
     if (!this.#isUsedUp(link) || !link.connection) return;
     for (const flight of this.#flights) if (flight.link === link && !Number.isNaN(flight.sentAt)) return;
+    this.#options.clock.settle?.();
     link.renew().catch(() => undefined);
   }
 

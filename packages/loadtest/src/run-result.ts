@@ -39,6 +39,8 @@ export interface GroupSummary {
     firstEvent?: LatencySummary;
     firstToken?: LatencySummary;
     maxGap?: LatencySummary;
+    /** After the first token, per further token of the answer: pieces of several tokens are weighed by them. */
+    perToken?: LatencySummary;
     /** Wait for admission and permits, as the server says. */
     queued?: LatencySummary;
     /** Service time less the time asked of the simulator: the wait and overhead as seen from outside. */

@@ -22,7 +22,9 @@ export class VirtualClock implements Clock {
   readonly #heap: Entry[] = [];
   readonly #synchronous: boolean;
 
-  /** `synchronous`: promises are only settled between batches of timers; for drivers that use callbacks alone. */
+  #isBatchOver = false;
+
+  /** `synchronous`: promises settle between batches of timers and where {@link settle} asks for it; for drivers that use callbacks alone. */
   constructor(options: { synchronous?: boolean } = {}) {
     this.#synchronous = options.synchronous ?? false;
   }
@@ -43,6 +45,10 @@ export class VirtualClock implements Clock {
     };
   }
 
+  settle(): void {
+    this.#isBatchOver = true;
+  }
+
   /** Advances until `work` settles. @throws Error when nothing is left that could settle it. */
   async run<T>(work: Promise<T>): Promise<T> {
     const state = { settled: false };
@@ -59,7 +65,8 @@ export class VirtualClock implements Clock {
   }
 
   #advance(): boolean {
-    for (let left = this.#synchronous ? SYNCHRONOUS_BATCH : 1; left > 0;) {
+    this.#isBatchOver = false;
+    for (let left = this.#synchronous ? SYNCHRONOUS_BATCH : 1; left > 0 && !this.#isBatchOver;) {
       const entry = this.#pop();
       if (entry === undefined) return left < SYNCHRONOUS_BATCH && this.#synchronous;
       if (entry.work === undefined) continue;

@@ -92,7 +92,9 @@ export class FairQueue {
 
   /** Lets go of a session without work, at once or when its tag is no longer ahead. */
   retire(session: SessionTier): void {
-    if (!session.isIdle || session.slot >= 0 || !this.sessions.has(session.id)) return;
+    if (!session.isIdle || session.slot >= 0) return;
+    // A late release may come from a session whose id is in use again.
+    if (this.sessions.get(session.id) !== session) return;
     this.idle.push(session);
     if (this.size === 0) this.virtualTime = this.lastTag;
     this.forget();

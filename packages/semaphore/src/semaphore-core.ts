@@ -164,7 +164,7 @@ export abstract class SemaphoreCore<S extends Seat, A extends CommonAsk> {
 
   /**
    * Refuses new calls and rejects waiting ones with `CLOSED`, then resolves when the last permit is back. With `force` the
-   * holders' signals are aborted too.
+   * holders' signals are aborted too, except at leak level `off`, which knows no holders.
    */
   close(options: { reason?: unknown; force?: boolean } = {}): Promise<void> {
     if (!this.isClosed) {

@@ -55,7 +55,8 @@ export class TierRegistry {
     const isCut = provider.limit < provider.capacity;
     if (provider.held > 0 || provider.waiting > 0 || isCut || this.isListed(provider.id)) return;
     // A resized tier stays: its size is nowhere else.
-    if (provider.capacity === this.options.defaultProvider) this.providers.delete(provider.id);
+    const isCurrent = this.providers.get(provider.id) === provider;
+    if (isCurrent && provider.capacity === this.options.defaultProvider) this.providers.delete(provider.id);
   }
 
   readProvider(id: string): TierReading {

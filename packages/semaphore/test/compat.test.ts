@@ -11,6 +11,7 @@ import {
   type SemaphoreInterface,
 } from '../src/compat/index.ts';
 import { settled, watch } from './fake-clock.ts';
+import { IS_FULL_PROOF } from './seeded-random.ts';
 
 type Step =
   | { kind: 'acquire'; weight: number; priority: number }
@@ -49,14 +50,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 describe('compat', () => {
-  it('grants in the order and with the values of async-mutex, for any weights and priorities', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        expect(await play(new Semaphore(CAPACITY), steps)).toEqual(await play(new Original(CAPACITY), steps));
-      }),
-      { numRuns: process.env['EXAI_PROOF'] === 'full' ? 5000 : 300 },
-    );
-  });
+  it(
+    'grants in the order and with the values of async-mutex, for any weights and priorities',
+    { timeout: 600_000 },
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+          expect(await play(new Semaphore(CAPACITY), steps)).toEqual(await play(new Original(CAPACITY), steps));
+        }),
+        { numRuns: IS_FULL_PROOF ? 3000 : 300 },
+      );
+    },
+  );
 
   it("works with async-mutex's withTimeout and tryAcquire", async () => {
     const semaphore = new Semaphore(1);

@@ -347,6 +347,26 @@ describe('lifecycle', () => {
     expect(limits.health().healthy).toBe(true);
   });
 
+  it('keeps the cap of a session whose id is used again while work of its former self still runs', async () => {
+    const clock = new FakeClock();
+    const limits = new TieredSemaphore({ global: 9, session: 1, providers: { glm: 9 }, clock, graceMs: 10 });
+    const former = await limits.acquire(glm('a'));
+    const ending = limits.endSession('a');
+    await clock.advance(20);
+    await ending;
+    const again = await limits.acquire(glm('a'));
+    again.release();
+    const held = await limits.acquire(glm('a'));
+    expect(former.release()).toBe(false);
+    expect(limits.tryAcquire(glm('a'))).toBeUndefined();
+    held.release();
+    // The id is free and the former self comes late once more: it must not put itself in the new one's place.
+    const waiting = watch(limits.acquire(glm('a')));
+    await settled();
+    expect(waiting.state).toBe('resolved');
+    expect(limits.tier('session', 'a').held).toBe(1);
+  });
+
   it('ends a session at once when its holders let go on the signal', async () => {
     const limits = new TieredSemaphore(DEV);
     const permit = await limits.acquire(glm('a'));

@@ -14,10 +14,35 @@ const noop: Tool = {
   run: () => Promise.resolve({ text: 'done' }),
 };
 
+const STEPS = 12;
+
+/** A run of twelve model calls, one after the other, each behind its own permit. */
+const twelve: Tool = {
+  name: 'twelve',
+  description: 'twelve steps',
+  kind: 'workflow',
+  input: z.looseObject({ provider: z.enum(['glm', 'kimi']).default('glm'), stepMs: z.number().default(20) }),
+  providerOf: (args) => (args as { provider: string }).provider,
+  run: async ({ arguments: args, session, signal, deadlineAt, emit }) => {
+    const { provider, stepMs } = args as { provider: string; stepMs: number };
+    const model = server.models.model({ tool: 'twelve', role: 'agent', provider });
+    for (let step = 1; step <= STEPS; step += 1) {
+      const request = {
+        messages: [{ role: 'user' as const, content: 'next' }],
+        extra: { simulate: { serviceMs: stepMs } },
+      };
+      const stream = model.stream(request, { session, signal, deadlineAt });
+      for await (const event of stream) if (event.type === 'granted') emit({ type: 'waited', ms: event.waitedMs ?? 0 });
+      await stream.final();
+    }
+    return { text: 'done', stop: { kind: 'complete', verified: false } };
+  },
+};
+
 const config = JSON.parse(process.argv[2] ?? '{}');
 const server = await createServer(
   { port: 0, store: 'memory', audit: false, resultTtlMs: 2000, ...config },
-  { tools: [noop] },
+  { tools: [noop, twelve] },
 );
 await server.listen();
 const lag = monitorEventLoopDelay({ resolution: 10 });

@@ -73,8 +73,7 @@ async function doorBars(full: boolean): Promise<Bar[]> {
   const server = await startChild('bench-server.ts', { sessionMaxQueued: 1000, glmMaxInFlight: 2 });
   const hogs = await Promise.all([0, 1, 2].map(() => BenchClient.open(server.url)));
   for (const hog of hogs) {
-    for (let n = 0; n < 50; n += 1)
-      void hog.call('debug', { prompt: `why ${n}`, provider: 'glm', simulate: { serviceMs: 12 * HOLD_MS } });
+    for (let n = 0; n < 50; n += 1) void hog.call('twelve', { provider: 'glm', stepMs: HOLD_MS });
   }
   await new Promise((resolve) => setTimeout(resolve, 500));
   const fourth = await BenchClient.open(server.url);

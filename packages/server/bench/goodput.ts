@@ -28,7 +28,7 @@ export async function goodput(full: boolean): Promise<Bar[]> {
   const gapMs = 1000 / (2 * capacityPerSecond);
   for (let n = 0; performance.now() - startedAt < seconds * 1000; n += 1) {
     const client = clients[n % SESSIONS]!;
-    const ended = run(client, n, Math.round(measured * 4));
+    const ended = run(client, Math.round(measured * 4));
     ends.push(ended.then((end) => ({ ...end, at: performance.now() })));
     const due = startedAt + (n + 1) * gapMs;
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
@@ -43,9 +43,8 @@ export async function goodput(full: boolean): Promise<Bar[]> {
   return [{ name: 'goodput-2x-pct', value: (100 * good) / (capacityPerSecond * span), op: '>=', limit: 90, note }];
 }
 
-function run(client: BenchClient, n: number, deadlineMs: number): Promise<{ ok: boolean; code?: string }> {
-  const args = { prompt: `twelve steps, number ${n}`, provider: 'glm' };
-  return client.call('twelve', args, { deadlineMs });
+function run(client: BenchClient, deadlineMs: number): Promise<{ ok: boolean; code?: string }> {
+  return client.call('twelve', { provider: 'glm', stepMs: STEP_MS }, { deadlineMs });
 }
 
 /** Mean length of a run while as many run as there are permits. */
@@ -53,7 +52,7 @@ async function lengthOfOne(client: BenchClient): Promise<number> {
   const startedAt = performance.now();
   const rounds = 3;
   for (let round = 0; round < rounds; round += 1) {
-    await Promise.all(Array.from({ length: LIMIT }, (_, n) => run(client, -n - round * LIMIT, 600_000)));
+    await Promise.all(Array.from({ length: LIMIT }, () => run(client, 600_000)));
   }
   return (performance.now() - startedAt) / rounds;
 }

@@ -75,9 +75,12 @@ describe('journals on disk', () => {
     const client = await connect(server);
     client.call('a', 'chat', chatOf(5, 'glm', 'a very secret question'));
     const answer = (await client.end('a'))['content'][0].text;
+    await expect(connect(server, { headers: { authorization: 'Bearer guess-1234' } })).rejects.toThrow('401');
     await server.close({ graceMs: 0 });
     const log = readFileSync(join(dataDir, 'audit.jsonl'), 'utf8');
     expect(log).toContain('"what":"call"');
+    expect(log).toContain('"what":"refused"');
+    expect(log).not.toContain('guess-1234');
     expect(log).not.toContain('secret question');
     expect(log).not.toContain(answer.slice(0, 40));
     for (const line of log.trim().split('\n')) expect(JSON.parse(line).at).toMatch(/^\d{4}-/);

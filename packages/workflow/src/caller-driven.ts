@@ -5,7 +5,7 @@ import type { BoundWorkflow, Workflow } from './define-workflow.ts';
 import type { StartOptions } from './engine-options.ts';
 import type { EngineParts } from './engine-parts.ts';
 import { issuesOf } from './evidence-tool.ts';
-import { JOURNAL_VERSION, type JournalRecord, type RecordBody } from './journal.ts';
+import { JOURNAL_VERSION, toBody, type JournalRecord, type RecordBody } from './journal.ts';
 import { loadRun, type LoadedRun } from './load-run.ts';
 import { readOptions } from './read-options.ts';
 import { RunDriver } from './run-driver.ts';
@@ -325,8 +325,4 @@ function startRecord({ workflow, bound, options }: Submission): RecordBody {
     ...(deadlineAt === undefined ? {} : { deadlineAt }),
     ...(session === undefined ? {} : { session }),
   };
-}
-
-function toBody({ seq: _seq, at: _at, ...body }: JournalRecord): RecordBody {
-  return body;
 }

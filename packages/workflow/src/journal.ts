@@ -255,3 +255,8 @@ export type JournalRecord = RecordBody & { readonly seq: number; readonly at: nu
 
 /** A record of the given type. */
 export type RecordOf<T extends RecordBody['type']> = Extract<JournalRecord, { type: T }>;
+
+/** What a record says, without its place and time: for writing it again elsewhere. */
+export function toBody({ seq: _seq, at: _at, ...body }: JournalRecord): RecordBody {
+  return body;
+}

@@ -5,7 +5,7 @@ import { CallerDriven } from './caller-driven.ts';
 import type { Outcome } from './calibration.ts';
 import { toPlan, RunDriver } from './run-driver.ts';
 import type { BoundWorkflow, Workflow } from './define-workflow.ts';
-import type { Engine } from './engine.ts';
+import type { Engine } from './engine-contract.ts';
 import type {
   EngineOptions,
   ForkOptions,
@@ -16,7 +16,7 @@ import type {
 } from './engine-options.ts';
 import { EngineParts } from './engine-parts.ts';
 import { canonical } from './fingerprint.ts';
-import { JOURNAL_VERSION, type JournalRecord, type RecordBody, type RecordOf } from './journal.ts';
+import { JOURNAL_VERSION, toBody, type JournalRecord, type RecordBody, type RecordOf } from './journal.ts';
 import { LiveRun } from './live-run.ts';
 import { loadRun, type LoadedRun } from './load-run.ts';
 import type { Model } from './model.ts';
@@ -24,6 +24,7 @@ import { readOptions } from './read-options.ts';
 import { replayDecisions, type Replay } from './replay.ts';
 import type { RunEvent } from './run-events.ts';
 import { toSummary, type RunInfo, type RunSummary } from './run-info.ts';
+import { assertUnfinished, resumeRecords } from './resume-records.ts';
 import { readRecords, RunJournal } from './run-journal.ts';
 import type { RunState } from './run-state.ts';
 import type { Run } from './run.ts';
@@ -402,34 +403,9 @@ function assertPromptMode(workflow: Workflow, bound: BoundWorkflow): void {
   );
 }
 
-/** A run that is complete (or was abandoned) takes nothing more; a fork of it may. */
-function assertUnfinished({ records, header }: LoadedRun): void {
-  const kind = fold(records).finished?.stop.kind;
-  if (kind !== 'complete' && kind !== 'abandoned') return;
-  throw new WorkflowError('RUN_FINISHED', `run ${header.id} is ${kind}`);
-}
-
-/** What is written when a run goes on: nothing after a crash, a word about it otherwise. */
-function resumeRecords({ records }: LoadedRun, options: ResumeOptions): RecordBody[] {
-  const state = fold(records);
-  const stands = state.finished === undefined && state.suspended === undefined;
-  if (stands && options.answer === undefined && options.grant === undefined) return [];
-  return [
-    {
-      type: 'run.resumed',
-      ...(options.answer === undefined ? {} : { answer: options.answer }),
-      ...(options.grant === undefined ? {} : { grant: options.grant }),
-    },
-  ];
-}
-
 function outcomeOf(state: RunState, ok: boolean, weight: number): Outcome | undefined {
   const claim = state.claims.at(-1)?.claim;
   const tool = state.start?.workflow;
   if (claim === undefined || tool === undefined) return undefined;
   return { tool, model: state.lastModel ?? '', level: claim.confidence, ok, weight };
-}
-
-function toBody({ seq: _seq, at: _at, ...body }: JournalRecord): RecordBody {
-  return body;
 }

@@ -2,7 +2,7 @@ import { Presets, SingleBar } from 'cli-progress';
 
 import type { CallRecord } from '../call-records.ts';
 import { formatMs } from '../duration.ts';
-import type { RunProgress } from '../run-scenario.ts';
+import type { RunProgress } from '../run-options.ts';
 import { percentileOf } from '../statistics.ts';
 import type { CliIo } from './io.ts';
 

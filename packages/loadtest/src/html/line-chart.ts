@@ -29,7 +29,7 @@ export interface LineChart {
 
 const WIDTH = 540;
 const HEIGHT = 220;
-const LEFT = 58;
+const LEFT = 76;
 const RIGHT = 22;
 const TOP = 14;
 const BOTTOM = 28;

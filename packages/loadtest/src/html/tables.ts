@@ -68,6 +68,7 @@ const KINDS: readonly [keyof GroupSummary['latency'], string, string][] = [
   ['firstEvent', 'first event', 'from sent to the first frame'],
   ['firstToken', 'first token', 'from sent to the first piece of the answer'],
   ['maxGap', 'longest gap', 'between two pieces of one answer'],
+  ['perToken', 'per token', 'after the first token, per further token'],
   ['queued', 'queued', 'wait for admission and permits, as the server says'],
   ['overhead', 'overhead', 'service less the simulated work: wait and overhead as seen from outside'],
 ];
@@ -102,7 +103,7 @@ export function renderLatencyTable({ totals, meta }: RunResult): Html {
           if (!latency) return [];
           return [
             html`<tr>
-              <td>${name}<br /><span class="soft small">${meaning}</span></td>
+              <td class="left">${name}<br /><span class="soft small">${meaning}</span></td>
               <td>${latency.n}</td>
               <td>${latency.censored}</td>
               <td>${formatMs(latency.mean)}</td>

@@ -93,6 +93,7 @@ const NOTHING_KNOWN: LanguageModelV3Usage = {
   outputTokens: { total: undefined, text: undefined, reasoning: undefined },
 };
 
+/** Token counts in the SDK's form; all unknown where the provider sent none. */
 export function toUsage(usage: Usage): LanguageModelV3Usage {
   if (usage.totalTokens === 0) return NOTHING_KNOWN;
   return {
@@ -110,10 +111,12 @@ export function toUsage(usage: Usage): LanguageModelV3Usage {
   };
 }
 
+/** A finish reason, beside the provider's own word for it. */
 export function toFinish(reason: FinishReason, raw: string | undefined): LanguageModelV3FinishReason {
   return { unified: reason, raw };
 }
 
+/** A whole answer as content parts: reasoning, text, calls, sources. */
 export function toContent(result: ChatResult): LanguageModelV3Content[] {
   return [
     ...(result.reasoning === '' ? [] : [{ type: 'reasoning', text: result.reasoning } as const]),
@@ -123,6 +126,7 @@ export function toContent(result: ChatResult): LanguageModelV3Content[] {
   ];
 }
 
+/** Warnings of a call in the SDK's form. */
 export function toWarnings(result: Pick<ChatResult, 'warnings'>): SharedV3Warning[] {
   return result.warnings.map(({ code, message }) => ({ type: 'compatibility', feature: code, details: message }));
 }

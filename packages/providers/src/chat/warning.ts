@@ -11,7 +11,6 @@ export type WarningCode =
   | 'TOOL_CALL_REPAIRED'
   | 'SERVER_TOOL_SKIPPED'
   | 'BAD_LINE_SKIPPED'
-  | 'FAIR_USE'
   | 'BUDGET_CAPPED'
   | 'UNKNOWN_FINISH';
 

@@ -75,6 +75,8 @@ export function createGLM(options: GLMOptions = {}): GLMProvider {
   const sign = signRequests(options, {
     provider: 'GLM',
     environment: ['ZAI_API_KEY', 'ZHIPUAI_API_KEY'],
+    // Error messages in English.
+    headers: { 'accept-language': 'en-US,en' },
     toToken: auth === 'jwt' ? (key) => glmToken(key, runtime.clock.epoch()) : undefined,
   });
   const dialect = glmDialect({

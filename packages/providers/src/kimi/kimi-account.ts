@@ -18,12 +18,14 @@ export interface ListedModel {
   readonly contextTokens?: number;
 }
 
+/** What the account has left. */
 export async function readBalance(rest: RestClient): Promise<Balance> {
   const data = at(await rest.json({ method: 'GET', path: '/users/me/balance' }), 'data');
   const amount = (name: string): number => numberOf(at(data, name)) ?? 0;
   return { available: amount('available_balance'), voucher: amount('voucher_balance'), cash: amount('cash_balance') };
 }
 
+/** The models the key may use. */
 export async function listKimiModels(rest: RestClient): Promise<ListedModel[]> {
   const body = await rest.json({ method: 'GET', path: '/models' });
   return listOf(at(body, 'data'))

@@ -10,16 +10,24 @@ const KEEP_ALIVE_MS = 30_000;
 /** Node's own fetch ends any silence at 300 s; budgets stay below it. */
 export const NODE_FETCH_LIMIT_MS = 295_000;
 
+interface Loaded {
+  readonly fetch: FetchLike;
+  readonly limitMs: number;
+  readonly close: () => Promise<void>;
+}
+
 /**
  * Sends requests. With `undici` installed it uses that package's fetch and an agent without its 300 s limits, so that
  * the silence budgets alone decide; else the global fetch.
  */
 export class HttpTransport {
   readonly #given: FetchLike | undefined;
-  #ready: Promise<{ fetch: FetchLike; limitMs: number; close: () => Promise<void> }> | undefined;
+  readonly #loadModule: (name: string) => Promise<unknown>;
+  #ready: Promise<Loaded> | undefined;
 
-  constructor(given?: FetchLike) {
+  constructor(given?: FetchLike, load: (name: string) => Promise<unknown> = importOptional) {
     this.#given = given;
+    this.#loadModule = load;
   }
 
   async fetch(url: string, init: RequestInit): Promise<Response> {
@@ -40,27 +48,25 @@ export class HttpTransport {
     await close();
   }
 
-  #load(): Promise<{ fetch: FetchLike; limitMs: number; close: () => Promise<void> }> {
+  #load(): Promise<Loaded> {
     this.#ready ??= this.#choose();
     return this.#ready;
   }
 
-  async #choose(): Promise<{ fetch: FetchLike; limitMs: number; close: () => Promise<void> }> {
+  async #choose(): Promise<Loaded> {
     const nothing = async (): Promise<void> => {};
     if (this.#given !== undefined) {
       return { fetch: this.#given, limitMs: Number.POSITIVE_INFINITY, close: nothing };
     }
     const isNode = globalThis.process?.versions?.node !== undefined;
-    const undici = isNode ? await loadUndici() : undefined;
+    const undici = isNode ? toTransport(await this.#loadModule('undici')) : undefined;
     if (undici !== undefined) return undici;
     const fetch: FetchLike = (url, init) => globalThis.fetch(url, init);
     return { fetch, limitMs: isNode ? NODE_FETCH_LIMIT_MS : Number.POSITIVE_INFINITY, close: nothing };
   }
 }
 
-async function loadUndici(): Promise<{ fetch: FetchLike; limitMs: number; close: () => Promise<void> } | undefined> {
-  // A name that is no literal, so that bundlers do not demand a package that is optional.
-  const module = await importOptional('undici');
+function toTransport(module: unknown): Loaded | undefined {
   if (!isUndici(module)) return undefined;
   const dispatcher = new module.Agent({
     headersTimeout: 0,
@@ -80,6 +86,7 @@ interface Undici {
   readonly fetch: (url: string, init: Omit<RequestInit, 'dispatcher'> & { dispatcher: unknown }) => Promise<Response>;
 }
 
+/** A name that is no literal, so that bundlers do not demand a package that is optional. */
 async function importOptional(name: string): Promise<unknown> {
   try {
     const module: unknown = await import(/* @vite-ignore */ /* webpackIgnore: true */ name);

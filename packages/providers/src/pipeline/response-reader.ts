@@ -6,7 +6,7 @@ import type { Answer } from '../wire/answer.ts';
 import type { Delta } from '../wire/delta.ts';
 import { SseReader } from '../wire/sse-reader.ts';
 import { abortable } from './abortable.ts';
-import type { AttemptTask } from './attempt.ts';
+import type { AttemptTask } from './attempt-task.ts';
 import { Failure } from '../chat/failure.ts';
 import type { ProviderRuntime } from './provider-runtime.ts';
 
@@ -173,7 +173,7 @@ export class ResponseReader {
   #report(): void {
     const phase = this.#phase;
     this.#phase = undefined;
-    if (phase === undefined && false) {
+    if (phase === undefined) {
       this.#watchdog.liveness();
       return;
     }

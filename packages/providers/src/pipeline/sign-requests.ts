@@ -11,6 +11,7 @@ export function signRequests(
   settings: {
     readonly provider: string;
     readonly environment: readonly string[];
+    readonly headers?: Readonly<Record<string, string>> | undefined;
     /** Turns the key into what is sent. */
     readonly toToken?: ((key: string) => Promise<string>) | undefined;
   },
@@ -24,6 +25,7 @@ export function signRequests(
       headers: {
         'content-type': 'application/json',
         accept: 'text/event-stream, application/json',
+        ...settings.headers,
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...headers,
       },

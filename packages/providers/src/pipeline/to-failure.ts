@@ -2,7 +2,7 @@ import type { ErrorClass } from '../chat/provider-error.ts';
 import { isRecord, textOf } from '../json-value.ts';
 import { TimeoutReason, type Watchdog } from '../timeouts/watchdog.ts';
 import type { Answer } from '../wire/answer.ts';
-import type { AttemptTask } from './attempt.ts';
+import type { AttemptTask } from './attempt-task.ts';
 import { Failure } from '../chat/failure.ts';
 
 /** What ended an attempt: our own signals first, then what the provider said, then the network. */

@@ -13,7 +13,11 @@ const whole = [chunk({ role: 'assistant', content: 'Hello, ' }), chunk({ content
 function bytewise(text: string): Reply {
   return async (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    for (const byte of new TextEncoder().encode(text)) response.write(Uint8Array.of(byte));
+    response.socket?.setNoDelay(true);
+    for (const byte of new TextEncoder().encode(text)) {
+      response.write(Uint8Array.of(byte));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     response.end();
   };
 }

@@ -3,6 +3,10 @@ import { describe, expect, it, vi } from 'vitest';
 import { type ChatEvent, createGLM, createKimi, type Gate, type GLMOptions } from '@exai/providers';
 import { AdaptiveTimeouts } from '@exai/providers/timeouts';
 
+import { kimiDialect } from '../../src/kimi/kimi-dialect.ts';
+import { createChatModel } from '../../src/pipeline/create-chat-model.ts';
+import { HttpTransport } from '../../src/pipeline/http-transport.ts';
+import { ProviderRuntime } from '../../src/pipeline/provider-runtime.ts';
 import { ASK, withServer } from './models.ts';
 import { TestClock, until } from './test-clock.ts';
 import { answer, chunk, event, hang, type Reply, USAGE, type WireServer } from './wire-server.ts';
@@ -201,9 +205,7 @@ describe('time', () => {
 
   it('75 what one process learned starts the next one warm', () => {
     const stream = held();
-    return bench(stream.reply, async ({ clock, server, glm }) => {
-      const key = { provider: 'glm', model: 'glm-4.6', endpoint: server.url, thinking: true };
-      expect(key.thinking).toBe(true);
+    return bench(stream.reply, async ({ clock, server }) => {
       const shared = new AdaptiveTimeouts({ clock });
       const learning = createGLM({ apiKey: 'k', baseURL: server.url, clock, timeouts: shared });
       const running = learning.chat('glm-4.6').generate(ASK);
@@ -216,8 +218,18 @@ describe('time', () => {
       expect(JSON.stringify(snapshot)).toContain('glm-4.6');
       const next = new AdaptiveTimeouts({ clock });
       next.restore(snapshot);
-      expect(next.snapshot().keys).toHaveLength(1);
-      expect(glm.id).toBe('glm');
+      const key = {
+        provider: 'glm',
+        model: 'glm-4.6',
+        endpoint: server.url,
+        thinking: true,
+        webSearch: false,
+        tools: false,
+      };
+      const known = next.explain({ ...key, vision: false, bufferedArgs: false });
+      expect(known.first.samples).toBe(1);
+      // Normalised by the size of the prompt and back, in single precision.
+      expect(known.first.q50).toBeCloseTo(1000, 0);
     });
   });
 
@@ -259,11 +271,24 @@ describe('time', () => {
     });
   });
 
-  it('without undici budgets stay below the 300 s of Node, with one warning', () =>
+  it('without undici the platform fetch is used, its 300 s bound every silence, and a warning says so once', () =>
     withServer([answer('x')], async ({ url }) => {
-      const { ProviderRuntime } = await import('../../src/pipeline/provider-runtime.ts');
       const runtime = new ProviderRuntime('glm', {});
-      expect([runtime.noteCapped(), runtime.noteCapped()]).toEqual([true, false]);
-      expect(url).toContain('127.0.0.1');
+      const bare = new HttpTransport(undefined, async () => undefined);
+      expect(await bare.limitMs()).toBe(295_000);
+      expect((await bare.fetch(url, { method: 'POST', body: '{}' })).status).toBe(200);
+      Object.defineProperty(runtime, 'transport', { value: bare });
+      const model = createChatModel(runtime, {
+        dialect: kimiDialect({ keepThinking: true, webSearch: 'auto' }),
+        info: { id: 'm', contextTokens: 1e6, maxOutputTokens: 1e6, thinking: 'always', vision: false },
+        baseURL: url,
+        url: `${url}/chat/completions`,
+        sign: async () => ({ headers: {}, secrets: [] }),
+        strict: false,
+        badLines: 'fail',
+      });
+      const codes = async (): Promise<string[]> => (await model.generate(ASK)).warnings.map(({ code }) => code);
+      expect(await codes()).toEqual(['BUDGET_CAPPED']);
+      expect(await codes()).toEqual([]);
     }));
 });

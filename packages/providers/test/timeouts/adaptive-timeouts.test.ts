@@ -188,6 +188,7 @@ describe('back-off', () => {
     const timeouts = create();
     teach(timeouts, THINKING, 'text', 4000);
     teach(timeouts, THINKING, 'reasoning', 4000);
+    const before = timeouts.budgets(THINKING).text;
     const backoffs: number[] = [];
     for (let i = 0; i < 5; i += 1) {
       timeouts.observe(THINKING, { phase: 'text', ms: 8000, censored: 'timeout' });
@@ -195,6 +196,7 @@ describe('back-off', () => {
     }
     expect(backoffs).toEqual([2, 4, 8, 8, 8]);
     expect(timeouts.budgets(THINKING).source.text).toBe('backoff');
+    expect(timeouts.budgets(THINKING).text / before).toBeGreaterThan(7);
     expect(timeouts.explain(THINKING).reasoning.backoff).toBe(1);
     timeouts.observe(THINKING, { phase: 'text', ms: 1000 });
     expect(timeouts.explain(THINKING).text.backoff).toBeCloseTo(6.8, 9);

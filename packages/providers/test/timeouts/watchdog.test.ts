@@ -247,6 +247,24 @@ describe('time in which nobody could listen', () => {
     expect(dog.signal.aborted).toBe(false);
   });
 
+  it('hears a delta that waits in the socket when the last timer comes a second late', () => {
+    const { dog, clock } = watch(budgets(8000));
+    clock.moveTo(4000);
+    clock.jumpTo(9000, () => dog.progress('text'));
+    expect(dog.signal.aborted).toBe(false);
+    clock.moveTo(17_000);
+    expect(dog.signal.aborted).toBe(true);
+  });
+
+  it('does not count time in which it was called more than twice as late, up to three times in a silence', () => {
+    const { dog, clock } = watch(budgets(80));
+    for (const at of [1000, 2000, 3000]) clock.jumpTo(at, () => undefined);
+    expect(dog.silentMs).toBe(0);
+    expect(dog.signal.aborted).toBe(false);
+    clock.moveTo(3080);
+    expect(dog.signal.aborted).toBe(true);
+  });
+
   it('does not count an hour of sleep, and still ends a call that stays silent afterwards', () => {
     const { dog, clock, log } = watch(budgets(60_000));
     clock.moveTo(10_000);

@@ -190,7 +190,7 @@ export class CallService {
     const args = this.#arguments(tool, ask.arguments);
     const provider = tool.providerOf(args);
     this.#checkSimulation(provider, args);
-    const argsDigest = digest(tool.name, canonicalJson(args));
+    const argsDigest = ask.idempotencyKey === undefined ? '' : digest(tool.name, canonicalJson(args));
     const runId = this.#runId(ask);
     const kept = ask.idempotencyKey === undefined ? undefined : this.#kept.get(runId);
     if (kept !== undefined) {

@@ -57,6 +57,8 @@ export interface Tool {
   readonly description: string;
   readonly kind: 'chat' | 'workflow';
   readonly input: z.ZodType;
+  /** MCP lists it in this profile only; absent: in every one. */
+  readonly listedIn?: 'full';
   /** The provider whose permits a call with these arguments will use: its lane at the door. */
   providerOf(args: unknown): string;
   run(context: ToolContext): Promise<ToolResult>;

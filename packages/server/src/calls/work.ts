@@ -59,6 +59,7 @@ export class Work {
   #progress = 0;
   #chunks = 0;
   #ended = false;
+  #abandon: ((reason: CallError) => void) | undefined;
   #failure: CallError | undefined;
   readonly #began = performance.now();
 
@@ -166,6 +167,8 @@ export class Work {
     this.#close();
     for (const listener of this.#take()) listener({ type: 'error', error: error.toWire() });
     this.#controller.abort(error);
+    const reason = new CallError('INTERNAL', `${this.tool.name} did not stop within ${ABANDON_MS} ms of being told to`);
+    setTimeout(() => this.#abandon?.(reason), ABANDON_MS).unref();
   }
 
   /** Called once, by the owner, when everything it held is free. */
@@ -194,14 +197,7 @@ export class Work {
   /** Rejects when the tool was told to stop and does not: it keeps nobody's place for ever. */
   #abandoned(): Promise<never> {
     return new Promise((_, reject) => {
-      const abandon = (): void => {
-        const reason = new CallError(
-          'INTERNAL',
-          `${this.tool.name} did not stop within ${ABANDON_MS} ms of being told to`,
-        );
-        setTimeout(() => reject(reason), ABANDON_MS).unref();
-      };
-      this.signal.addEventListener('abort', abandon, { once: true });
+      this.#abandon = reject;
     });
   }
 

@@ -9,6 +9,7 @@ import { AuditLog } from '../audit/audit-log.ts';
 import { CallError } from '../calls/call-error.ts';
 import { CallService } from '../calls/call-service.ts';
 import type { Tool } from '../calls/tool.ts';
+import { recordOutcomeTool } from '../calls/record-outcome-tool.ts';
 import { workflowTool } from '../calls/workflow-tool.ts';
 import { isLoopback } from '../config/check-combinations.ts';
 import { ConfigError } from '../config/config-error.ts';
@@ -284,7 +285,7 @@ class ComposedServer implements ExaiServer {
     for (const workflow of Object.values(builtInWorkflows)) {
       tools.set(workflow.name, workflowTool(workflow, { engine, providerOf: (ask) => models.providerOf(ask) }));
     }
-    for (const tool of this.#extras.tools ?? []) tools.set(tool.name, tool);
+    for (const tool of [recordOutcomeTool(engine), ...(this.#extras.tools ?? [])]) tools.set(tool.name, tool);
     return new CallService({
       tools,
       door: this.#door,

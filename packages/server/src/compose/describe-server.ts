@@ -11,6 +11,7 @@ export function describeServer(server: ExaiServer): string[] {
   return [
     `EXAI server on ${server.url}`,
     `  WebSocket  ${server.wsUrl} (${server.authenticator.required ? 'a token is needed' : 'no token needed on this machine'})`,
+    `  MCP        ${server.url}/mcp`,
     `  metrics    ${server.url}/metrics`,
     `  page       ${server.url}/`,
     '',

@@ -69,11 +69,16 @@ async function callTool(
   return toToolResult(outcome);
 }
 
-/** Tells progress to a client that asked for it. What cannot be delivered is dropped: the result says everything. */
-function progressSender({ mcpReq }: ServerContext): (progress: number, message: string) => void {
+/**
+ * Tells progress to a client that asked for it, in numbers that grow whatever happens behind it. What cannot be delivered is dropped:
+ * the result says everything.
+ */
+function progressSender({ mcpReq }: ServerContext): (message: string) => void {
   const progressToken = mcpReq._meta?.progressToken;
   if (progressToken === undefined) return () => undefined;
-  return (progress, message) => {
+  let progress = -1;
+  return (message) => {
+    progress += 1;
     mcpReq
       .notify({ method: 'notifications/progress', params: { progressToken, progress, message } })
       .catch(() => undefined);

@@ -12,8 +12,7 @@ export interface McpCall {
   /** From `_meta["exai/idempotencyKey"]`: the same key and arguments go on with the run a lost call began. */
   readonly idempotencyKey?: string;
   readonly traceparent?: string;
-  /** `progress` grows with every call. */
-  readonly onProgress: (progress: number, message: string) => void;
+  readonly onProgress: (message: string) => void;
 }
 
 /** How a call ended. */

@@ -57,10 +57,10 @@ function run(service: CallService, session: Session, id: string, call: McpCall):
 function hear(event: CallEvent, call: McpCall, end: (outcome: McpOutcome) => void): void {
   switch (event.type) {
     case 'accepted':
-      call.onProgress(0, queueMessage(event.queued, event.estimatedWaitMs));
+      call.onProgress(queueMessage(event.queued, event.estimatedWaitMs));
       return;
     case 'progress':
-      call.onProgress(event.progress, event.message);
+      call.onProgress(event.message);
       return;
     case 'chunk':
       return;

@@ -39,7 +39,9 @@ export function listTools(profile: Profile, added: Iterable<Tool> = []): ListedT
     const { description, inputSchema } = toolSchemas(builtInWorkflows[name], profile);
     return { name, description, inputSchema: asObject(inputSchema), outputSchema: OUTPUT };
   });
-  const others = [...added].filter(({ name }) => !Object.hasOwn(builtInWorkflows, name));
+  const others = [...added].filter(
+    ({ name, listedIn = profile }) => listedIn === profile && !Object.hasOwn(builtInWorkflows, name),
+  );
   return [
     ...builtIn,
     ...others.map(({ name, description, input }) => ({

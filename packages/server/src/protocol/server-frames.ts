@@ -56,7 +56,7 @@ export const Progress = z.object({
   message: z.string().optional(),
 });
 
-/** A piece of the answer; `index` counts from 0 without gaps within a call and kind. */
+/** A piece of the answer. `index` grows within a call; pieces that are sent together are joined under the index of the first. */
 export const Chunk = z.object({
   type: z.literal('chunk'),
   seq: Seq,

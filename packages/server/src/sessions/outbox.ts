@@ -48,6 +48,11 @@ export class Outbox {
     return this.#bytes;
   }
 
+  /** The next frame makes an older one give way. */
+  get isFull(): boolean {
+    return this.length >= this.#limits.entries || this.#bytes >= this.#limits.bytes;
+  }
+
   /** Frames that have not been handed to any connection. */
   get unsent(): number {
     return this.lastSeq - this.#sentSeq;

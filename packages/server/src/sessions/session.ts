@@ -7,8 +7,10 @@ import { Outbox, type OutboxLimits, type SessionFrame } from './outbox.ts';
 
 /** What a connection is to its session. */
 export interface SessionLink {
-  /** There is something to send. */
+  /** There is something to send, in this turn. */
   pump(): void;
+  /** Sends now what it can. */
+  flush?(): void;
   close(code: number, reason: string): void;
   /** Frames were given up before this connection could send them. */
   overrun(): void;
@@ -71,6 +73,7 @@ export class Session {
 
   /** Numbers a frame and sends it when there is a connection. */
   send(frame: SessionFrame): void {
+    if (this.outbox.isFull) this.#link?.flush?.();
     const complete = this.outbox.push(frame);
     if (complete) this.#link?.pump();
     else this.#link?.overrun();

@@ -1,4 +1,4 @@
-import { connect, type ExaiClient, ProtocolError } from '../client/index.ts';
+import { connect, type ConnectOptions, type ExaiClient, ProtocolError } from '../client/index.ts';
 import { CallError } from '../calls/call-error.ts';
 import type { WireError } from '../protocol/index.ts';
 import { type McpCall, type McpCaller, type McpOutcome, queueMessage } from '../mcp/mcp-caller.ts';
@@ -12,12 +12,16 @@ export interface BridgeOptions {
   readonly token: string | undefined;
   /** How a server is started when none answers; nothing for a server of another machine. */
   readonly start: (() => Promise<void>) | undefined;
+  /** Milliseconds without the server until another is started: a lost one may be restarting by itself. @defaultValue 15_000 */
+  readonly restartAfterMs?: number;
+  /** @defaultValue that of the client */
+  readonly delay?: ConnectOptions['delay'];
   /** For messages to a person. */
   readonly log: (line: string) => void;
 }
 
-/** A lost server may be restarting by itself; only after this, in milliseconds, another is started. */
 const RESTART_AFTER_MS = 15_000;
+const BEAT_MS = 10_000;
 
 /**
  * Hands calls on to the server everybody shares, so that its limits hold for all of them together. It connects when it is made and
@@ -27,6 +31,7 @@ export class Bridge {
   readonly caller: McpCaller = (call) => this.#call(call);
   readonly #options: BridgeOptions;
   #client: Promise<ExaiClient> | undefined;
+  #open: ExaiClient | undefined;
   #restart: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -39,23 +44,28 @@ export class Bridge {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#restart);
-    const client = await this.#client?.catch(() => undefined);
-    await client?.close();
+    await this.#open?.close();
   }
 
   async #call({ tool, arguments: args, signal, idempotencyKey, onProgress }: McpCall): Promise<McpOutcome> {
+    // A client that hears nothing gives up, so it is told when the server cannot tell it anything.
+    const beat = setInterval(() => {
+      if (this.#open?.connected !== true) onProgress('waiting for the server');
+    }, BEAT_MS);
     try {
       const client = await this.#connected();
       return await client.call(tool, args, {
         signal,
         idempotencyKey,
         onEvent: (event) => {
-          if (event.type === 'accepted') onProgress(0, queueMessage(event.queued, event.estimatedWaitMs));
-          else if (event.type === 'progress') onProgress(event.progress, event.message ?? '');
+          if (event.type === 'accepted') onProgress(queueMessage(event.queued, event.estimatedWaitMs));
+          else if (event.type === 'progress') onProgress(event.message ?? '');
         },
       });
     } catch (error) {
       return { error: toWire(error) };
+    } finally {
+      clearInterval(beat);
     }
   }
 
@@ -68,16 +78,18 @@ export class Bridge {
   }
 
   async #connect(): Promise<ExaiClient> {
-    const { target, token, start } = this.#options;
+    const { target, token, start, delay } = this.#options;
     await ensureServer(target, start);
-    const client = await connect(target.wsUrl, { token, name: 'exai-server stdio' });
+    const client = await connect(target.wsUrl, { token, delay, name: 'exai-server stdio' });
+    this.#open = client;
+    if (this.#closed) await client.close();
     client.on('connected', () => clearTimeout(this.#restart));
     client.on('lost', ({ retryInMs }) => this.#lost(retryInMs));
     return client;
   }
 
   #lost(retryInMs: number | undefined): void {
-    const { target, start, log } = this.#options;
+    const { target, start, log, restartAfterMs = RESTART_AFTER_MS } = this.#options;
     if (this.#closed) return;
     if (retryInMs === undefined) {
       this.#client = undefined;
@@ -86,7 +98,7 @@ export class Bridge {
     clearTimeout(this.#restart);
     this.#restart = setTimeout(() => {
       ensureServer(target, start).catch((error: unknown) => log(toWire(error).message));
-    }, RESTART_AFTER_MS);
+    }, restartAfterMs);
     this.#restart.unref();
   }
 }

@@ -42,8 +42,9 @@ export async function runStdio(env: Environment, options: StdioOptions): Promise
     onerror: (error) => log(error.message),
   });
   await ended();
-  await handle.close();
+  // First what runs elsewhere: a client that waits for our end does not wait long.
   await backend.close();
+  await handle.close();
   return 0;
 }
 

@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream';
+
 import type { WebSocket } from 'ws';
 
 import { CallError } from '../calls/call-error.ts';
@@ -36,6 +38,8 @@ export interface WsConnectionParts {
   readonly onWelcome: (session: Session, resumed: boolean, replayed: number) => void;
   readonly onResumeFailed: (sessionId: string) => void;
   readonly onRefused: (error: CallError) => void;
+  /** A hello came without a valid token. */
+  readonly onUnauthenticated?: () => void;
 }
 
 /** What a connection can show beside calls. */
@@ -56,6 +60,7 @@ const BURST_SECONDS = 2;
  */
 export class WsConnection implements SessionLink {
   readonly #ws: WebSocket;
+  readonly #socket: Pick<Duplex, 'cork' | 'uncork'> | undefined;
   readonly #parts: WsConnectionParts;
   readonly #bearer: Identity | undefined;
   readonly #helloTimer: NodeJS.Timeout;
@@ -65,6 +70,7 @@ export class WsConnection implements SessionLink {
   /** Number of the last frame handed to the socket. */
   #cursor = 0;
   #violations = 0;
+  #flushing: NodeJS.Immediate | undefined;
   #closing = false;
   #resumeReading: NodeJS.Timeout | undefined;
   #subscription: NodeJS.Timeout | undefined;
@@ -72,8 +78,15 @@ export class WsConnection implements SessionLink {
   missedBeats = 0;
   readonly openedAt: number = Date.now();
 
-  constructor(ws: WebSocket, parts: WsConnectionParts, bearer: Identity | undefined) {
+  /** `socket` is the one under `ws`; with it, frames of one turn are written at once. */
+  constructor(
+    ws: WebSocket,
+    parts: WsConnectionParts,
+    bearer: Identity | undefined,
+    socket?: Pick<Duplex, 'cork' | 'uncork'>,
+  ) {
     this.#ws = ws;
+    this.#socket = socket;
     this.#parts = parts;
     this.#bearer = bearer;
     const { messagesPerSecond, bytesPerSecond, helloTimeoutMs } = parts.limits;
@@ -94,10 +107,22 @@ export class WsConnection implements SessionLink {
     return this.#ws.bufferedAmount;
   }
 
-  /** Sends what the session has and this socket can take; the rest follows when it has read. */
+  /** What the session has is sent at the end of this turn of the event loop, in one write. */
   pump(): void {
-    const session = this.#session;
-    if (session === undefined || this.#closing) return;
+    this.#flushing ??= setImmediate(() => this.flush());
+  }
+
+  /** Sends what this socket can take; the rest follows when it has read. */
+  flush(): void {
+    clearImmediate(this.#flushing);
+    this.#flushing = undefined;
+    if (this.#session === undefined || this.#closing) return;
+    this.#socket?.cork();
+    this.#sendFrom(this.#session);
+    this.#socket?.uncork();
+  }
+
+  #sendFrom(session: Session): void {
     while (this.#cursor < session.outbox.lastSeq && this.#ws.bufferedAmount < this.#parts.limits.highWaterBytes) {
       const text = session.outbox.take(this.#cursor + 1);
       if (text === undefined) {
@@ -117,6 +142,7 @@ export class WsConnection implements SessionLink {
 
   close(code: number, reason: string): void {
     if (this.#closing) return;
+    this.flush();
     this.#closing = true;
     this.#ws.close(code, reason.slice(0, 120));
   }
@@ -135,6 +161,7 @@ export class WsConnection implements SessionLink {
   gone(code: number): void {
     clearTimeout(this.#helloTimer);
     clearTimeout(this.#resumeReading);
+    clearImmediate(this.#flushing);
     clearInterval(this.#subscription);
     const session = this.#session;
     if (session === undefined) return;
@@ -227,6 +254,7 @@ export class WsConnection implements SessionLink {
     }
     const identity = frame.token === undefined ? this.#bearer : this.#parts.authenticator.identify(frame.token);
     if (identity === undefined) {
+      this.#parts.onUnauthenticated?.();
       this.#fail(new CallError('UNAUTHENTICATED', 'a valid token is needed'), CloseCode.UNAUTHENTICATED);
       return;
     }

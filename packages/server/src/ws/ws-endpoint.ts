@@ -7,7 +7,7 @@ import type { ServerEventHub } from '../events.ts';
 import { bearerToken, type Identity } from '../http/authenticator.ts';
 import type { ConnectionLimits } from '../http/connection-limits.ts';
 import type { Refusal, RequestGuard } from '../http/request-guard.ts';
-import { CloseCode, PROTOCOL } from '../protocol/index.ts';
+import { CloseCode, type ErrorCode, PROTOCOL } from '../protocol/index.ts';
 
 import { WsConnection, type WsConnectionParts } from './ws-connection.ts';
 
@@ -72,13 +72,14 @@ export class WsEndpoint {
     const identity = this.#identify(request);
     const refusal = this.#refusal(request, address, identity);
     if (refusal !== undefined) {
+      this.#parts.events.emit('refused', { code: CODES[refusal.status], address });
       refuseUpgrade(socket, refusal);
       return;
     }
     const leave = this.#parts.connectionLimits.add(address);
     socket.once('close', leave);
     this.#server.handleUpgrade(request, socket, head, (ws) =>
-      this.#open(ws, identity === 'none' ? undefined : identity),
+      this.#open(ws, socket, address, identity === 'none' ? undefined : identity),
     );
   }
 
@@ -112,8 +113,8 @@ export class WsEndpoint {
     return undefined;
   }
 
-  #open(ws: WebSocket, bearer: Identity | undefined): void {
-    const connection = new WsConnection(ws, this.#parts, bearer);
+  #open(ws: WebSocket, socket: Duplex, address: string, bearer: Identity | undefined): void {
+    const connection = new WsConnection(ws, this.#partsFor(address), bearer, socket);
     this.#connections.add(connection);
     ws.on('error', ignore);
     ws.once('close', (code, reason) => {
@@ -132,6 +133,11 @@ export class WsEndpoint {
     );
     age.unref();
     ws.once('close', () => clearTimeout(age));
+  }
+
+  #partsFor(address: string): WsConnectionParts {
+    const onUnauthenticated = (): void => this.#parts.events.emit('refused', { code: 'UNAUTHENTICATED', address });
+    return { ...this.#parts, onUnauthenticated };
   }
 
   /** An old connection is asked to come back on a new one, which also moves it after a change of the load balancer. */
@@ -168,6 +174,16 @@ export function refuseUpgrade(socket: Duplex, { status, message, retryAfterSecon
   socket.end(lines.join('\r\n'));
   socket.once('finish', () => socket.destroy());
 }
+
+const CODES: Readonly<Record<Refusal['status'], ErrorCode>> = {
+  400: 'INVALID_MESSAGE',
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  404: 'INVALID_MESSAGE',
+  405: 'INVALID_MESSAGE',
+  429: 'RATE_LIMITED',
+  503: 'OVER_CAPACITY',
+};
 
 const REASONS: Readonly<Record<Refusal['status'], string>> = {
   400: 'Bad Request',

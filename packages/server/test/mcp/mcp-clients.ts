@@ -30,9 +30,9 @@ export async function wrapNew(transport: any, pin: string | undefined): Promise<
   );
   await client.connect(transport);
   const wrapped: AnyClient = {
-    listTools: () => client.listTools() as any,
+    listTools: () => client.listTools(),
     call: (name, args, { meta, ...options } = {}) =>
-      client.callTool({ name, arguments: args, ...(meta === undefined ? {} : { _meta: meta }) }, options as any),
+      client.callTool({ name, arguments: args, ...(meta === undefined ? {} : { _meta: meta }) }, options),
     close: () => client.close(),
   };
   open.push(wrapped);
@@ -44,12 +44,12 @@ export async function wrapOld(transport: any): Promise<AnyClient> {
   const client = new OldClient({ name: 'test', version: '1' });
   await client.connect(transport);
   const wrapped: AnyClient = {
-    listTools: () => client.listTools() as any,
+    listTools: () => client.listTools(),
     call: (name, args, { meta, ...options } = {}) =>
       client.callTool(
         { name, arguments: args, ...(meta === undefined ? {} : { _meta: meta }) },
         CallToolResultSchema,
-        options as any,
+        options,
       ),
     close: () => client.close(),
   };

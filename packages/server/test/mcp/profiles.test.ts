@@ -1,3 +1,4 @@
+import { ConfigError, loadConfig } from '@exai/server';
 import { builtInWorkflows } from '@exai/workflow';
 import { describe, expect, it } from 'vitest';
 
@@ -57,6 +58,15 @@ describe('the profiles', () => {
     const answer = await lean.call('challenge', chatOf(20));
     expect(answer.isError).toBe(false);
     expect(Object.keys(builtInWorkflows)).toEqual(ALL);
+  });
+
+  it('and MCP over WebSocket are set by variables, and nonsense is refused', () => {
+    expect(loadConfig({})).toMatchObject({ mcpProfile: 'lean', mcpWebSocket: false });
+    const set = loadConfig({ EXAI_MCP_PROFILE: 'full', EXAI_MCP_WS: '1' });
+    expect(set).toMatchObject({ mcpProfile: 'full', mcpWebSocket: true });
+    expect(loadConfig({ EXAI_MCP_WS: '0' }).mcpWebSocket).toBe(false);
+    expect(() => loadConfig({ EXAI_MCP_PROFILE: 'tiny' })).toThrow(ConfigError);
+    expect(() => loadConfig({ EXAI_MCP_WS: 'yes' })).toThrow('EXAI_MCP_WS must be 1 or 0, got yes');
   });
 
   it('takes a step of a run whose work the caller does, and hands back the next instruction', async () => {

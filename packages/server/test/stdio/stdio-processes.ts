@@ -67,12 +67,13 @@ export type Environment = Record<string, string>;
 export interface Launch {
   readonly command: readonly string[];
   readonly env: Environment;
+  readonly cwd?: string;
 }
 
-function toParameters({ command: [program = '', ...args], env }: Launch) {
+function toParameters({ command: [program = '', ...args], env, cwd = root }: Launch) {
   const kept = Object.fromEntries(['PATH', 'HOME', 'TMPDIR'].map((name) => [name, process.env[name] ?? '']));
   const scaled = { ...kept, EXAI_SIM_TIME_SCALE: '0.01', ...env };
-  return { command: program, args, env: scaled, cwd: root, stderr: 'ignore' as const };
+  return { command: program, args, env: scaled, cwd, stderr: 'ignore' as const };
 }
 
 /** Starts a process and talks to it with a client of the 2.x SDK; `pin` makes it speak the 2026 revision. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { connect as connectClient } from '@exai/server/client';
@@ -41,7 +41,7 @@ const CLIENTS: ((args: string[], env: Environment) => Promise<AnyClient>)[] = [
 
 describe('exai-server stdio', PATIENT, () => {
   it('shares one server with WebSocket clients: the limits hold for all of them together', async () => {
-    const server = await startServer();
+    const server = await startServer({ resumeWindowMs: 2000 });
     const env = { EXAI_WS_PORT: String(server.port), HOME: makeHome() };
     const agents = await Promise.all(Array.from({ length: 4 }, () => connectClient(server.wsUrl)));
     const bridges = await Promise.all(CLIENTS.map((connect) => connect([], env)));
@@ -59,7 +59,7 @@ describe('exai-server stdio', PATIENT, () => {
     expect(peak.total).toBeGreaterThan(2);
     await Promise.all(agents.map((agent) => agent.close()));
     await Promise.all(bridges.map((bridge) => bridge.close()));
-    await until(() => server.stats().sessions === 0, 'the end of stdin ended the sessions', 20_000);
+    await until(() => server.stats().sessions === 0, 'the sessions ended', 20_000);
   });
 
   it('hands on a cancel, progress, and the end of stdin', async () => {
@@ -143,5 +143,27 @@ describe('exai-server stdio --standalone', PATIENT, () => {
     expect(answer.isError).toBe(false);
     expect(answer.structuredContent.stop.kind).toBe('complete');
     expect(heard[0]).toBe(0);
+  });
+});
+
+describe('the file tools of a process', PATIENT, () => {
+  it('look into its working directory and nowhere else', async () => {
+    const cwd = makeHome();
+    writeFileSync(join(cwd, 'counter.ts'), 'export let counter = 0;\n');
+    const env = { EXAI_MCP_PROFILE: 'full' };
+    const client = await stdioClient({ command: command('--standalone'), env, cwd }, '2026-07-28');
+    const answer = await client.call('debug', {
+      step: 'Look',
+      step_number: 1,
+      next_step_required: true,
+      findings: 'the counter starts at 0',
+      relevant_files: ['counter.ts'],
+      citations: [
+        { source: 'counter.ts:1', quote: 'export let counter = 0;' },
+        { source: '/etc/hostname:1', quote: 'x' },
+      ],
+    });
+    const refused: { source: string }[] = answer.structuredContent.refusedCitations;
+    expect(refused.map(({ source }) => source)).toEqual(['/etc/hostname:1']);
   });
 });

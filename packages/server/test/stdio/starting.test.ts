@@ -1,0 +1,85 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+
+import { describe, expect, it, vi } from 'vitest';
+
+import { ensureServer, probe } from '../../src/stdio/ensure-server.ts';
+import { exitWhenIdle } from '../../src/stdio/exit-when-idle.ts';
+import { serverTarget } from '../../src/stdio/server-target.ts';
+import { takeStartLock } from '../../src/stdio/start-lock.ts';
+import { startServer as startDetached } from '../../src/stdio/start-server.ts';
+import { connect, startServer, until } from '../test-server.ts';
+import { freePort, makeHome } from './stdio-processes.ts';
+
+/** Larger than any process id of Linux. */
+const DEAD = 2 ** 22 + 1;
+
+describe('the lock of a start', () => {
+  it('is taken by one of many at once, and free again afterwards', async () => {
+    const path = join(makeHome(), 'lock');
+    const taken = await Promise.all(Array.from({ length: 8 }, () => takeStartLock(path)));
+    const locks = taken.filter((lock) => lock !== undefined);
+    expect(locks).toHaveLength(1);
+    await locks[0]?.release();
+    expect(existsSync(path)).toBe(false);
+    expect(await takeStartLock(path)).toBeDefined();
+  });
+
+  it('is taken over from a process that died', async () => {
+    const path = join(makeHome(), 'lock');
+    writeFileSync(path, String(DEAD));
+    expect(await takeStartLock(path)).toBeDefined();
+    expect(await takeStartLock(path)).toBeUndefined();
+  });
+});
+
+describe('a bridge that looks for its server', () => {
+  it('starts nothing when one answers', async () => {
+    const start = vi.fn(() => Promise.resolve());
+    await ensureServer(serverTarget({ host: '127.0.0.1', port: (await startServer()).port }), start);
+    expect(start).not.toHaveBeenCalled();
+  });
+
+  it('does not take another program for it', async () => {
+    const other = createServer((_, response) => response.end('{"status":"ok"}'));
+    const port = await freePort();
+    await new Promise<void>((resolve) => {
+      other.listen(port, '127.0.0.1', resolve);
+    });
+    const start = vi.fn(() => Promise.resolve());
+    await expect(ensureServer(serverTarget({ host: '127.0.0.1', port }), start)).rejects.toThrow('is no EXAI server');
+    expect(start).not.toHaveBeenCalled();
+    other.close();
+  });
+
+  it('starts none on another machine', async () => {
+    const target = serverTarget({ host: '127.0.0.1', port: await freePort() });
+    expect(await probe(target)).toBe('nobody');
+    await expect(ensureServer(target, undefined)).rejects.toThrow('no EXAI server answers');
+    expect(serverTarget({ host: 'exai.example', port: 1 }).local).toBe(false);
+    expect(serverTarget({ host: '::1', port: 1 })).toMatchObject({ wsUrl: 'ws://[::1]:1/ws', local: true });
+  });
+
+  it('says what the server said when it does not start', async () => {
+    const port = await freePort();
+    const folder = makeHome();
+    const command = [process.execPath, '-e', 'console.error("no luck today"); process.exit(3)'] as const;
+    const target = serverTarget({ host: '127.0.0.1', port });
+    await expect(startDetached({ target, port, folder, command, env: {} })).rejects.toThrow('no luck today');
+    expect(existsSync(join(folder, `server-${port}.lock`))).toBe(false);
+  });
+});
+
+describe('a server that was started by a bridge', () => {
+  it('ends when nobody was connected for long enough, not before', async () => {
+    const server = await startServer();
+    const client = await connect(server);
+    const end = vi.fn();
+    exitWhenIdle(server, 40, end);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(end).not.toHaveBeenCalled();
+    await client.close();
+    await until(() => end.mock.calls.length === 1, 'its end');
+  });
+});
