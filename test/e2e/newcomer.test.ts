@@ -57,7 +57,7 @@ describe('a newcomer', () => {
       const file = (await readdir(out)).find((name) => name.endsWith('.json'));
       const report: LoadReport = JSON.parse(readFileSync(join(out, file ?? ''), 'utf8'));
       expect(report.totals.calls).toBeGreaterThan(15);
-      expect(report.totals.outcomes.ok).toBe(report.totals.calls);
+      expect(report.totals.outcomes['ok']).toBe(report.totals.calls);
       expect(report.totals.lost).toBe(0);
 
       const health = await getJson<{ simulator: { url: string } }>(`http://127.0.0.1:${port}/healthz`);

@@ -1,22 +1,18 @@
 import { loadavg } from 'node:os';
 
-import { CallRecords, type CallRecord } from './call-records.ts';
+import { CallRecords } from './call-records.ts';
 import { CallSource } from './call-source.ts';
-import { systemClock, type Cancel, type Clock } from './clock.ts';
+import { systemClock, type Cancel } from './clock.ts';
 import { collectResult } from './collect-result.ts';
-import type { Driver } from './driver.ts';
 import { startLoad } from './load-generator.ts';
-import type { InterferenceResult } from './interference.ts';
 import { LoadTestError } from './load-test-error.ts';
 import { LoadRun } from './load-run.ts';
 import { LoopWatch } from './loop-watch.ts';
-import type { PermitWatch } from './permit-watch.ts';
 import type { RunOptions, RunProgress } from './run-options.ts';
 import { createRandom } from './random.ts';
 import type { FaultInjector, InjectedFault } from './recovery.ts';
 import type { RunResult } from './run-result.ts';
 import { drainOf, MAX_CALLS, sessionsOf, type Scenario } from './scenario.ts';
-import type { ExtraMetrics } from './threshold.ts';
 
 const PROGRESS_EVERY_MS = 250;
 /** Step between readings of the permits after the drain, in milliseconds. */

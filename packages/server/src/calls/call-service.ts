@@ -154,7 +154,7 @@ export class CallService {
       resumed: true,
     });
     try {
-      const answer = this.#parts.door.enter({ ...run, provider, signal: work.signal });
+      const answer = this.#enter(work);
       this.#register(work);
       void this.#drive(work, answer);
       return true;
@@ -257,7 +257,7 @@ export class CallService {
     ask: CallAsk,
     of: { tool: Tool; args: unknown; provider: string; argsDigest: string; runId: string },
   ): { work: Work; answer: DoorAnswer } {
-    const { limits, door } = this.#parts;
+    const { limits } = this.#parts;
     const open = this.#openOf.get(ask.session) ?? 0;
     if (open >= limits.sessionMaxQueued) {
       throw new CallError('OVER_CAPACITY', `this session has ${open} unfinished calls, the most allowed`, {
@@ -277,16 +277,29 @@ export class CallService {
       keyed: ask.idempotencyKey !== undefined,
       resumed: false,
     });
-    const answer = door.enter({
-      ...of,
-      tool: of.tool.name,
-      session: ask.session,
-      deadlineAt: work.deadlineAt,
-      signal: work.signal,
-    });
+    const answer = this.#enter(work);
     this.#register(work);
     if ('waiting' in answer) work.queuedAtDoor(answer.position, answer.estimatedWaitMs);
     return { work, answer };
+  }
+
+  /** Asks the door. Work that is refused there ends, so that its timers do. */
+  #enter(work: Work): DoorAnswer {
+    const { provider, session, deadlineAt } = work;
+    try {
+      return this.#parts.door.enter({
+        provider,
+        session,
+        tool: work.tool.name,
+        deadlineAt,
+        get signal() {
+          return work.signal;
+        },
+      });
+    } catch (error) {
+      work.end(toCallError(error));
+      throw error;
+    }
   }
 
   /** Never rejects: whatever goes wrong is the end of the work. */

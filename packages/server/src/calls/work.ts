@@ -45,7 +45,7 @@ export class Work {
   /** Resolves when the tool has returned and all it held is free. */
   readonly settled: Promise<void>;
   readonly #options: WorkOptions;
-  readonly #controller = new AbortController();
+  #controller: AbortController | undefined;
   readonly #listeners = new Set<Listener>();
   readonly #markSettled: () => void;
   readonly #deadline: NodeJS.Timeout;
@@ -77,7 +77,10 @@ export class Work {
     this.#heartbeat = setInterval(() => this.#tellProgress(this.#describe()), options.progressMs);
   }
 
+  /** Made when it is first asked for: most calls end without anybody listening, and a signal costs more than they do. */
   get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#failure !== undefined && !this.#controller.signal.aborted) this.#controller.abort(this.#failure);
     return this.#controller.signal;
   }
 
@@ -142,12 +145,15 @@ export class Work {
     if (this.#doorWait !== undefined) this.#tellProgress('admitted');
     this.#enter('between');
     const { args, priority, keyed, resumed } = this.#options;
+    const signal = (): AbortSignal => this.signal;
     const running = this.tool.run({
       runId: this.runId,
       arguments: args,
       session: this.session,
       principal: this.principal,
-      signal: this.signal,
+      get signal() {
+        return signal();
+      },
       deadlineAt: this.deadlineAt,
       priority,
       keyed,
@@ -166,7 +172,7 @@ export class Work {
     this.#failure = error;
     this.#close();
     for (const listener of this.#take()) listener({ type: 'error', error: error.toWire() });
-    this.#controller.abort(error);
+    this.#controller?.abort(error);
     const reason = new CallError('INTERNAL', `${this.tool.name} did not stop within ${ABANDON_MS} ms of being told to`);
     setTimeout(() => this.#abandon?.(reason), ABANDON_MS).unref();
   }
