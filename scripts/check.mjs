@@ -22,10 +22,13 @@ const gates = {
     run: [['pnpm', '-r', '--workspace-concurrency=2', '--filter', './packages/*', 'exec', 'tsup', '--silent']],
     hint: 'run `npx tsup` in the package it names',
   },
+  api: {
+    run: [['node', 'scripts/api-report.mjs']],
+    hint: 'the public surface changed: if it is meant, run `npm run api` and commit the report',
+  },
   publint: {
     run: packages.map((path) => ['publint', '--strict', '--pack', 'pnpm', path]),
     hint: 'the package.json of the package it names promises a file that the build does not make',
-    needs: 'build',
   },
 };
 
@@ -56,7 +59,8 @@ process.exit(failed.length > 0 ? 1 : 0);
 
 function firstFailure(commands) {
   for (const [program, ...args] of commands) {
-    const { status, stdout, stderr, error } = spawnSync('node_modules/.bin/' + program, args, {
+    const path = program === 'node' ? process.execPath : `node_modules/.bin/${program}`;
+    const { status, stdout, stderr, error } = spawnSync(path, args, {
       encoding: 'utf8',
       maxBuffer: 64 * 1024 * 1024,
     });

@@ -169,6 +169,21 @@ describe('bad input', () => {
   });
 });
 
+describe('a call that is refused at the door', () => {
+  it('leaves no timer behind', async () => {
+    const server = await startServer({ maxRuns: 1, maxQueued: 1 });
+    const client = await connect(server);
+    client.call('runs', 'chat', chatOf(2000));
+    client.call('waits', 'chat', chatOf(1));
+    await client.next('accepted', 'waits');
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    for (let n = 0; n < 50; n += 1) client.call(`r${n}`, 'chat', chatOf(1));
+    expect((await client.end('r49'))['error'].code).toBe('OVER_CAPACITY');
+    expect(timers() - before).toBeLessThan(25);
+  });
+});
+
 describe('over HTTP', () => {
   it('tells health, readiness, limits and the seven metric families', async () => {
     const server = await startServer();
