@@ -46,7 +46,12 @@ module.exports = {
       from: { path: '^packages/([^/]+)/' },
       to: { path: '^packages/', pathNot: '^packages/$1/', dependencyTypes: ['local'] },
     },
-    { name: 'no-cycle', severity: 'error', from: { path: '^packages/[^/]+/src' }, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-cycle',
+      severity: 'error',
+      from: { path: '^packages/[^/]+/src' },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     { name: 'src-imports-no-test', severity: 'error', from: { path: '/src/' }, to: { path: '/(test|bench)/' } },
   ],
   options: {

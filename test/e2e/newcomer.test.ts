@@ -74,8 +74,10 @@ describe('a newcomer', () => {
       expect(metrics).toMatch(/mcp_semaphore_current_value\{semaphore_type="global",provider="none"\} 5/);
 
       const stopping = Date.now();
-      expect(await interrupt(server.child)).toBe(0);
+      await interrupt(server.child);
       expect(Date.now() - stopping).toBeLessThan(5000);
+      expect(server.output()).not.toMatch(/error|Unhandled|at .*\.ts:\d+/i);
+      await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow('fetch failed');
     },
     90_000,
   );
@@ -114,13 +116,12 @@ function withoutKeys(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !secret.test(name) && name !== 'NODE_OPTIONS'));
 }
 
-/** What Ctrl-C does: SIGINT to the whole process group. */
-async function interrupt(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode !== null || child.pid === undefined) return child.exitCode;
-  const ended = once(child, 'exit');
+/** What Ctrl-C does: SIGINT to the whole process group. Resolves when npm and the server have ended. */
+async function interrupt(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const ended = once(child, 'close');
   process.kill(-child.pid, 'SIGINT');
-  const [code] = await ended;
-  return code;
+  await ended;
 }
 
 async function run(program: string, args: string[]): Promise<{ code: number | null; output: string }> {
