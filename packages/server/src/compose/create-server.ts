@@ -36,6 +36,7 @@ import { resumeRuns } from './resume-runs.ts';
 import { createWatchedStore, type WatchedStore } from './watched-store.ts';
 import { createModelSource, type ModelSource } from './model-source.ts';
 import { drainServer } from './drain-server.ts';
+import { VERSION } from '../version.ts';
 
 /** What may be given beside the configuration. */
 export interface ServerExtras {
@@ -338,7 +339,7 @@ class ComposedServer implements ExaiServer {
   }
 
   #createMetrics(): Metrics {
-    const metrics = createMetrics({ tools: [...this.service.tools.keys()] });
+    const metrics = createMetrics({ version: VERSION, tools: [...this.service.tools.keys()] });
     metrics.observeSemaphore(this.semaphore);
     metrics.observeEngine(this.engine);
     metrics.observeServer(this);
