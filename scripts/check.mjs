@@ -1,6 +1,7 @@
 // Runs every gate, prints one line each, and says what to do about a failure. `node scripts/check.mjs lint format` runs some.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 
 const packages = readdirSync('packages').map((name) => `packages/${name}`);
 
@@ -44,7 +45,7 @@ let passed = 0;
 const failed = [];
 for (const name of chosen) {
   const started = Date.now();
-  const broken = firstFailure(gates[name].run);
+  const broken = await firstFailure(gates[name].run);
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   console.log(`${broken ? 'FAIL' : 'ok  '} ${name.padEnd(11)} ${seconds} s`);
   if (!broken) {
@@ -57,14 +58,27 @@ for (const name of chosen) {
 console.log(`gates: ${passed} passed, ${failed.length} failed`);
 process.exit(failed.length > 0 ? 1 : 0);
 
-function firstFailure(commands) {
-  for (const [program, ...args] of commands) {
-    const path = program === 'node' ? process.execPath : `node_modules/.bin/${program}`;
-    const { status, stdout, stderr, error } = spawnSync(path, args, {
-      encoding: 'utf8',
-      maxBuffer: 64 * 1024 * 1024,
-    });
-    if (status !== 0) return { command: [program, ...args].join(' '), output: `${stdout}${stderr}${error ?? ''}` };
-  }
-  return undefined;
+/** Runs commands, as many at once as there are processors, and returns the first that fails. */
+async function firstFailure(commands) {
+  const waiting = [...commands];
+  let broken;
+  const work = async () => {
+    for (let command = waiting.shift(); command !== undefined && !broken; command = waiting.shift()) {
+      const { status, output } = await run(command);
+      if (status !== 0) broken ??= { command: command.join(' '), output };
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  return broken;
+}
+
+function run([program, ...args]) {
+  const path = program === 'node' ? process.execPath : `node_modules/.bin/${program}`;
+  const child = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+  return new Promise((resolve) => {
+    child.on('error', (error) => resolve({ status: 1, output: String(error) }));
+    child.on('close', (status) => resolve({ status, output }));
+  });
 }

@@ -15,13 +15,15 @@ export interface Bundle {
   readonly imports: readonly string[];
 }
 
-/** Bundles `createGLM` and `createKimi` for a browser, minified, with their dependencies. */
-export async function measureBundle(): Promise<Bundle> {
+const BOTH = "export { createGLM, createKimi } from './src/index.ts';";
+
+/** Bundles a module, by default `createGLM` and `createKimi`, for a browser, minified, with its dependencies. */
+export async function measureBundle(contents: string = BOTH): Promise<Bundle> {
   // The bundler of the build; it is no dependency of its own here.
   const { build }: Bundler = createRequire(require.resolve('tsup/package.json'))('esbuild');
   const { outputFiles } = await build({
     stdin: {
-      contents: "export { createGLM, createKimi } from './src/index.ts';",
+      contents,
       resolveDir: fileURLToPath(new URL('..', import.meta.url)),
       loader: 'ts',
     },

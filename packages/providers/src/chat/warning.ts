@@ -11,6 +11,7 @@ export type WarningCode =
   | 'TOOL_CALL_REPAIRED'
   | 'SERVER_TOOL_SKIPPED'
   | 'BAD_LINE_SKIPPED'
+  | 'HEDGE_USAGE_UNKNOWN'
   | 'BUDGET_CAPPED'
   | 'UNKNOWN_FINISH';
 

@@ -144,10 +144,11 @@ export class AttemptLoop {
       room,
       redact: (message: string) => redact(message, signed.secrets, promptTexts(request)),
     };
-    return (number, { signal, emit }) => ({
+    return (number, { signal, emit, onUsage }) => ({
       ...shared,
       signal,
       emit,
+      onUsage,
       onStart: (servedModel) => report.start(number, servedModel),
       onFirstToken: (ms) => report.firstToken(ms),
     });

@@ -1,5 +1,6 @@
 import type { ChatEvent } from '../chat/chat-model.ts';
 import type { GatePermit } from '../chat/gate.ts';
+import type { Usage } from '../chat/usage.ts';
 import type { PhaseBudgets, TimeoutContext, TimeoutKey } from '../timeouts/phase.ts';
 import type { Dialect } from '../wire/dialect.ts';
 
@@ -17,6 +18,8 @@ export interface AttemptTask {
   readonly permit: GatePermit | undefined;
   readonly signal: AbortSignal;
   readonly emit: (event: ChatEvent) => void;
+  /** Called with each report of the tokens used. */
+  readonly onUsage?: ((usage: Usage) => void) | undefined;
   /** Called once, with the model the provider says it runs. */
   readonly onStart: (servedModel: string | undefined) => void;
   /** Called once, with the milliseconds from the request to the first semantic delta. */

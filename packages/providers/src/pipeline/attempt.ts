@@ -1,4 +1,5 @@
 import type { FinishReason } from '../chat/chat-model.ts';
+import type { Usage } from '../chat/usage.ts';
 import { type AttemptEnd, Watchdog } from '../timeouts/watchdog.ts';
 import { Answer } from '../wire/answer.ts';
 import { abortable, linkSignals } from './abortable.ts';
@@ -13,6 +14,8 @@ import { toFailure } from './to-failure.ts';
 export interface AttemptAnswer {
   readonly answer: Answer;
   readonly reason: FinishReason;
+  /** What the other attempt of a hedged pair used; not known when it was cut before the provider reported it. */
+  readonly lost?: { readonly usage: Usage; readonly isKnown: boolean };
 }
 
 /**

@@ -145,13 +145,22 @@ export class ChatCall {
   }
 
   /** Adds an answer to the result; the calls in it that are the adapter's to answer. */
-  #collect({ answer }: AttemptAnswer): ToolCall[] {
+  #collect({ answer, lost }: AttemptAnswer): ToolCall[] {
     this.#collected.text += answer.text;
     this.#collected.reasoning += answer.reasoning;
     this.#collected.sources.push(...answer.sources);
     this.#collected.usage = addUsage(this.#collected.usage, answer.usage);
+    if (lost !== undefined) this.#collectLost(lost);
     const tools = this.#tools;
     return tools === undefined ? [] : answer.toolCalls.filter((call) => tools.handles(call.name));
+  }
+
+  /** A hedge is billed twice: the tokens of the attempt that lost are the call's too. */
+  #collectLost({ usage, isKnown }: NonNullable<AttemptAnswer['lost']>): void {
+    this.#collected.usage = addUsage(this.#collected.usage, usage);
+    if (isKnown) return;
+    const message = 'the slower of two attempts was cut before it told its tokens: usage and cost are without them';
+    this.#report.observe({ type: 'warning', code: 'HEDGE_USAGE_UNKNOWN', message });
   }
 
   /** Beside calls of the caller, the provider's own cannot be answered yet and are left out. */

@@ -1,4 +1,5 @@
 import type { ChatEvent } from '../chat/chat-model.ts';
+import { NO_USAGE, type Usage } from '../chat/usage.ts';
 import { linkSignals } from './abortable.ts';
 import type { AttemptAnswer } from './attempt.ts';
 import { HEDGED } from './hedged.ts';
@@ -7,10 +8,19 @@ import { HEDGED } from './hedged.ts';
 export interface Lane {
   readonly signal: AbortSignal;
   readonly emit: (event: ChatEvent) => void;
+  /** Told of the tokens of the attempt as soon as the provider reports them. */
+  readonly onUsage?: (usage: Usage) => void;
 }
 
 /** Starts an attempt in a lane. */
 export type Racer = (lane: Lane) => Promise<AttemptAnswer>;
+
+/** One of the attempts in a race. */
+interface Entry {
+  readonly controller: AbortController;
+  usage: Usage | undefined;
+  isRunning: boolean;
+}
 
 const SEMANTIC: ReadonlySet<ChatEvent['type']> = new Set([
   'reasoning',
@@ -30,8 +40,9 @@ export class HedgedRace {
   readonly #signal: AbortSignal;
   readonly #emit: (event: ChatEvent) => void;
   readonly #second: () => Racer | undefined;
-  readonly #lanes: AbortController[] = [];
-  #winner: AbortController | undefined;
+  readonly #entries: Entry[] = [];
+  #winner: Entry | undefined;
+  #lost: AttemptAnswer['lost'];
   #hedge: Promise<AttemptAnswer> | undefined;
   #hedgeStarted: () => void = () => undefined;
 
@@ -76,25 +87,37 @@ export class HedgedRace {
   }
 
   async #enter(racer: Racer, watch: (event: ChatEvent) => void): Promise<AttemptAnswer> {
-    const controller = new AbortController();
-    this.#lanes.push(controller);
-    const link = linkSignals([this.#signal, controller.signal]);
+    const entry: Entry = { controller: new AbortController(), usage: undefined, isRunning: true };
+    this.#entries.push(entry);
+    const link = linkSignals([this.#signal, entry.controller.signal]);
     const emit = (event: ChatEvent): void => {
-      if (this.#winner === undefined && SEMANTIC.has(event.type)) this.#win(controller);
-      if (this.#winner !== undefined && this.#winner !== controller) return;
+      if (SEMANTIC.has(event.type)) this.#win(entry);
+      if (this.#winner !== undefined && this.#winner !== entry) return;
       this.#emit(event);
       watch(event);
     };
     try {
-      return await racer({ signal: link.signal, emit });
+      const answered = await racer({ signal: link.signal, emit, onUsage: (usage) => (entry.usage = usage) });
+      // An answer that is over without a word, such as a filtered one, wins too.
+      this.#win(entry);
+      return this.#lost === undefined ? answered : { ...answered, lost: this.#lost };
     } finally {
+      entry.isRunning = false;
       link.unlink();
     }
   }
 
-  #win(controller: AbortController): void {
-    this.#winner = controller;
-    for (const lane of this.#lanes) if (lane !== controller) lane.abort(HEDGED);
+  #win(winner: Entry): void {
+    if (this.#winner !== undefined) return;
+    this.#winner = winner;
+    const loser = this.#entries.find((entry) => entry !== winner);
+    if (loser !== undefined) this.#lose(loser);
+  }
+
+  #lose({ controller, usage, isRunning }: Entry): void {
+    // What failed by itself was not cut.
+    this.#lost = { usage: usage ?? NO_USAGE, isKnown: usage !== undefined || !isRunning };
+    controller.abort(HEDGED);
   }
 }
 

@@ -165,6 +165,7 @@ export class ResponseReader {
       }
       const phase = PHASE_OF[delta.type];
       if (phase !== undefined) this.#phase = phase;
+      if (delta.type === 'usage') this.#task.onUsage?.(delta.usage);
       this.#answer.apply(delta, now);
     }
   }

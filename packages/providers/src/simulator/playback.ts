@@ -41,16 +41,14 @@ export function play(
       settle('gone');
       return;
     }
-    const run = (): void => {
+    /** Writes what is due; how the response is to be closed, if it is. */
+    const writeDue = (): Step['close'] => {
       const passed = performance.now() - startedAt;
-      // What is due at once goes out in one packet.
-      response.cork();
-      queueMicrotask(() => response.uncork());
       for (let step = steps[next]; step !== undefined; step = steps[next]) {
         // Half a millisecond is below what a timer can tell.
         if (step.atMs > passed + 0.5) {
           timer = setTimeout(run, step.atMs - passed);
-          return;
+          return undefined;
         }
         next += 1;
         if (step.keepAliveMs !== undefined) {
@@ -58,12 +56,20 @@ export function play(
         }
         if (step.close !== undefined) onLast();
         if (step.write !== undefined) response.write(step.write);
-        if (step.close === undefined) continue;
-        if (step.close === 'end') response.end();
-        settle(step.close);
-        if (step.close === 'cut') response.destroy();
-        return;
+        if (step.close !== undefined) return step.close;
       }
+      return undefined;
+    };
+    const run = (): void => {
+      const { socket } = response;
+      // What is due at once goes out in one packet. A corked response loses what is written before its end on Node 22.
+      socket?.cork();
+      const close = writeDue();
+      if (close === 'end') response.end();
+      socket?.uncork();
+      if (close === undefined) return;
+      settle(close);
+      if (close === 'cut') response.destroy();
     };
     run();
   });

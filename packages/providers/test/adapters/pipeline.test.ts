@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 
 import { type ChatEvent, createGLM, createKimi, fallback, type Gate, type GLMOptions } from '@exai/providers';
 
+import { warningsOf } from './fixture.ts';
 import { ASK, DIALECTS, QUICK, withServer } from './models.ts';
 import { settle, TestClock, until } from './test-clock.ts';
 import { answer, chunk, event, hang, json, type Reply, sse, USAGE } from './wire-server.ts';
@@ -265,6 +266,46 @@ describe('76 hedge', () => {
       expect(hedged).toMatchObject([{ attempt: 2 }]);
       expect(events.filter(({ type }) => type === 'hedge')).toHaveLength(1);
       expect(events.filter(({ type }) => type === 'finish')).toHaveLength(1);
+      await seen[0]?.closed;
+    }));
+
+  const EARLY = { prompt_tokens: 7, completion_tokens: 0, total_tokens: 7 };
+  const early = event({ id: 'c1', model: 'm', choices: [], usage: EARLY });
+  it.each<[string, Reply, ChatEvent['type'][], number, string[]]>([
+    ['counts what the loser had reported before it was cut', hang(early), ['start'], 10 + 7, []],
+    ['warns that the usage of a loser cut without a word is unknown', hang(), [], 10, ['HEDGE_USAGE_UNKNOWN']],
+  ])('%s', (_name, loser, begun, inputTokens, codes) =>
+    withServer([loser, answer('second')], async ({ url, seen }) => {
+      const clock = new TestClock();
+      const glm = createGLM({ apiKey: 'k', baseURL: url, clock });
+      const finished: unknown[] = [];
+      glm.on('finished', (one) => finished.push(one));
+      const events: ChatEvent[] = [];
+      const running = glm
+        .chat('glm-4.6')
+        .generate(ASK, { hedge: true, timeouts: { first: 20_000 }, onEvent: (one) => events.push(one) });
+      await until(() => expect(events.map(({ type }) => type)).toEqual(begun));
+      await until(() => expect(seen).toHaveLength(1));
+      await clock.advance(15_000);
+      const result = await running;
+      expect(result).toMatchObject({ text: 'second', usage: { inputTokens, outputTokens: 5 } });
+      expect(result.warnings.map(({ code }) => code)).toEqual(codes);
+      expect(warningsOf(events)).toEqual(codes);
+      expect(finished).toMatchObject([{ usage: { inputTokens } }]);
+      await seen[0]?.closed;
+    }),
+  );
+
+  it('ends the other attempt when one is over without a word', () =>
+    withServer([hang(), sse(chunk({}, { finish_reason: 'sensitive', usage: USAGE }), DONE)], async ({ url, seen }) => {
+      const clock = new TestClock();
+      const gate = recordingGate();
+      const glm = createGLM({ apiKey: 'k', baseURL: url, clock, gate });
+      const running = glm.chat('glm-4.6').generate(ASK, { hedge: true, timeouts: { first: 20_000 } });
+      await until(() => expect(seen).toHaveLength(1));
+      await clock.advance(15_000);
+      expect(await running).toMatchObject({ finishReason: 'content-filter' });
+      await until(() => expect(gate.held()).toBe(0));
       await seen[0]?.closed;
     }));
 

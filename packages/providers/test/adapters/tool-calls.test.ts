@@ -1,8 +1,9 @@
-import { describe, expect } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import type { ChatRequest } from '@exai/providers';
+import type { ChatModel, ChatRequest, Message } from '@exai/providers';
 
-import { type Fixture, HI, runFixtures, warningsOf } from './fixture.ts';
+import { type Fixture, HI, runFixtures, textsOf, warningsOf } from './fixture.ts';
+import { DIALECTS, withServer } from './models.ts';
 import { answer, chunk, event, sse, USAGE } from './wire-server.ts';
 
 const DONE = event('[DONE]');
@@ -173,6 +174,43 @@ const FIXTURES: Fixture[] = [
     ],
     result: { text: 'a <|tool_box|> b <|' },
   },
+  ...[
+    ['a whole call', '<|open|>tools<|sep|><|open|>call tool="read" index="1"<|sep|>'],
+    ['a call whose opening was swallowed', '<|open|>toolscall tool="read" index="1"<|sep|>'],
+    ['an argument alone', '<|open|>argument key="path" type="string"<|sep|>up.sh<|close|>argument<|sep|>'],
+    ['an answer in its channel', '<|open|>response<|sep|>hello<|close|>response<|sep|>'],
+    ['text behind the end of the answer', 'hello<|close|>response<|sep|> and more'],
+  ].map(([what, content = '']): Fixture => ({
+    name: `33 leaked channels of K3 are MALFORMED_OUTPUT: ${what}`,
+    only: 'kimi',
+    model: 'kimi-k3',
+    request: { tools },
+    call: { retries: 0 },
+    replies: [
+      sse(
+        chunk({ content: `I will read.${content.slice(0, 9)}` }),
+        chunk({ content: content.slice(9) }),
+        chunk({}, { finish_reason: 'stop' }),
+        DONE,
+      ),
+    ],
+    error: { code: 'MALFORMED_OUTPUT' },
+    events: (events) => expect(textsOf(events, 'text')).not.toContain('<|open|>'),
+  })),
+  {
+    name: '33 a leaked end of turn of K3 behind a whole answer is dropped',
+    only: 'kimi',
+    model: 'kimi-k3',
+    replies: [
+      sse(
+        chunk({ content: 'hello<|close|>resp' }),
+        chunk({ content: 'onse<|sep|><|close|>message<|sep|>' }),
+        chunk({}, { finish_reason: 'stop' }),
+        DONE,
+      ),
+    ],
+    result: { text: 'hello', finishReason: 'stop' },
+  },
   {
     name: '34 ids and arguments of the history go back byte for byte',
     request: {
@@ -260,3 +298,46 @@ const FIXTURES: Fixture[] = [
 ];
 
 describe('tool calls', () => runFixtures(FIXTURES));
+
+describe('34 a conversation that changes its provider', () => {
+  const [[, glm], [, kimi]] = DIALECTS;
+  const ID = 'functions.read:0';
+  const RAW = '{ "path" :"up.sh" }';
+  const turn = async (model: ChatModel, messages: readonly Message[]): Promise<Message[]> => {
+    const { text, reasoning, toolCalls } = await model.generate({ messages, tools });
+    const results = toolCalls.map(({ id, name }): Message => ({
+      role: 'tool',
+      toolCallId: id,
+      name,
+      content: 'found',
+    }));
+    return [...messages, { role: 'assistant', content: text, reasoning, toolCalls }, ...results];
+  };
+  const callsIn = (body: any): unknown[] => body.messages.flatMap((message: any) => message.tool_calls ?? []);
+  const idsAnswered = (body: any): unknown[] =>
+    body.messages.flatMap((message: any) => (message.role === 'tool' ? [message.tool_call_id] : []));
+
+  it.each([
+    ['from Kimi to GLM and back', kimi, glm, 'call_-8079'],
+    ['from GLM to Kimi and back', glm, kimi, 'functions.read:1'],
+  ])('keeps ids and arguments byte for byte %s', (_route, first, second, otherId) =>
+    withServer(
+      [
+        sse(calls(call(0, ID, 'read', RAW)), END, DONE),
+        sse(calls(call(0, otherId, 'read', '{"path":"b"}')), END, DONE),
+        answer('done'),
+      ],
+      async ({ url, seen }) => {
+        let messages: readonly Message[] = HI;
+        for (const make of [first, second, first]) messages = await turn(make(url), messages);
+        const one = { id: ID, type: 'function', function: { name: 'read', arguments: RAW } };
+        const other = { id: otherId, type: 'function', function: { name: 'read', arguments: '{"path":"b"}' } };
+        expect(callsIn(seen[1]?.body)).toEqual([one]);
+        expect(idsAnswered(seen[1]?.body)).toEqual([ID]);
+        expect(callsIn(seen[2]?.body)).toEqual([one, other]);
+        expect(idsAnswered(seen[2]?.body)).toEqual([ID, otherId]);
+        expect(messages.at(-1)).toMatchObject({ role: 'assistant', content: 'done' });
+      },
+    ),
+  );
+});
