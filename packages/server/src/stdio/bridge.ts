@@ -83,7 +83,7 @@ export class Bridge {
     const client = await connect(target.wsUrl, { token, delay, name: 'exai-server stdio' });
     this.#open = client;
     if (this.#closed) await client.close();
-    client.on('connected', () => clearTimeout(this.#restart));
+    client.on('connected', () => this.#keepServer());
     client.on('lost', ({ retryInMs }) => this.#lost(retryInMs));
     return client;
   }
@@ -95,11 +95,18 @@ export class Bridge {
       this.#client = undefined;
       return;
     }
-    clearTimeout(this.#restart);
+    // Every failed attempt to reconnect is a loss too: only the first one starts the clock.
+    if (this.#restart !== undefined) return;
     this.#restart = setTimeout(() => {
+      this.#restart = undefined;
       ensureServer(target, start).catch((error: unknown) => log(toWire(error).message));
     }, restartAfterMs);
     this.#restart.unref();
+  }
+
+  #keepServer(): void {
+    clearTimeout(this.#restart);
+    this.#restart = undefined;
   }
 }
 
