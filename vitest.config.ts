@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 const conditions = ['@exai/source', 'module', 'node', 'development|production', 'import', 'default'];
 
 /** Suites that start whole servers and measure them: one at a time, after all others, so that they have the machine to themselves. */
-const alone = ['test/e2e/**/*.test.ts', 'packages/*/test/e2e/**/*.test.ts'];
+const alone = ['test/e2e/**/*.test.ts', 'packages/*/test/e2e/**/*.test.ts', 'packages/server/test/stdio/**/*.test.ts'];
 
 const shared = {
   resolve: { conditions },
