@@ -45,10 +45,10 @@ export function ws(options: WsOptions): Driver {
     wire,
     info: () => known,
     async connect(session, onClose) {
-      wire.connectsTried += 1;
       const connection = new WsConnection({ options, wire, known, onClose });
       try {
-        await connection.opened;
+        // Counted once it is known how it went, so that a run that ends meanwhile has no attempt unaccounted for.
+        await connection.opened.finally(() => (wire.connectsTried += 1));
       } catch (error) {
         wire.connectsFailed += 1;
         const reason = error instanceof Error ? error.message : String(error);
