@@ -75,7 +75,7 @@ function toThinking(
   }
   const on = asked !== false || model.thinking === 'always';
   const effort = on && typeof asked === 'object' ? toEffort(asked.effort, model) : undefined;
-  const isOff = effort === 'none';
+  const isOff = effort === 'none' || (on && isSwitchedOff(asked, model));
   const type = on && !isOff ? 'enabled' : 'disabled';
   const keep = type === 'enabled' && settings.preserveThinking ? { clear_thinking: false } : {};
   const isNeeded = asked !== undefined || settings.preserveThinking;
@@ -86,6 +86,12 @@ function toThinking(
       ...(effort !== undefined && { reasoning_effort: effort }),
     },
   };
+}
+
+/** Models without levels can only be switched: minimal is off where they have a switch. */
+function isSwitchedOff(asked: ChatRequest['thinking'], model: ModelInfo): boolean {
+  if (typeof asked !== 'object' || asked.effort !== 'minimal') return false;
+  return model.thinking === 'toggle' && model.efforts === undefined;
 }
 
 /** GLM's own mapping of the usual levels: minimal switches reasoning off, low and medium are high. */

@@ -353,6 +353,17 @@ const FIXTURES: Fixture[] = [
   },
   {
     ...ok,
+    name: 'minimal effort switches reasoning off on a model without levels',
+    only: 'glm',
+    model: 'glm-4.6',
+    request: { thinking: { effort: 'minimal' } },
+    sent: (body) => {
+      expect(body.thinking).toEqual({ type: 'disabled' });
+      expect(body).not.toHaveProperty('reasoning_effort');
+    },
+  },
+  {
+    ...ok,
     name: 'effort on Kimi K3',
     only: 'kimi',
     model: 'kimi-k3',
