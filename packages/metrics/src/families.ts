@@ -188,6 +188,12 @@ export const FAMILIES = {
   mcp_resumes_total: { type: 'counter', help: 'Attempts to resume a session.', labels: { result: 'resume' } },
   mcp_draining: { type: 'gauge', help: '1 while the server drains.', labels: {}, merge: 'max' },
   mcp_drains_total: { type: 'counter', help: 'Drains begun.', labels: {} },
+  exai_faults_enabled: {
+    type: 'gauge',
+    help: '1 while the server can be told to misbehave.',
+    labels: {},
+    merge: 'max',
+  },
   mcp_provider_attempts_total: {
     type: 'counter',
     help: 'HTTP attempts at a provider.',

@@ -12,6 +12,8 @@ export interface ObservableServerStats {
   readonly bufferedBytesMax: number;
   readonly callsInFlight: number;
   readonly draining: boolean;
+  /** Whether the server can be told to misbehave. Default false. */
+  readonly faults?: boolean;
 }
 
 /** Fields of server events this package reads; every one may be absent. */
@@ -85,6 +87,7 @@ function serverSources(
     ['mcp_ws_buffered_bytes', gauge((now) => now.bufferedBytesMax)],
     ['mcp_requests_in_flight', gauge((now) => now.callsInFlight)],
     ['mcp_draining', gauge((now) => (now.draining ? 1 : 0))],
+    ['exai_faults_enabled', gauge((now) => (now.faults === true ? 1 : 0))],
   ]);
 }
 

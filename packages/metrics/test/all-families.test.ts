@@ -42,6 +42,7 @@ const MOVES: readonly (readonly [string, number | undefined, number])[] = [
   ['mcp_ws_buffered_bytes{}', 0, 4096],
   ['mcp_resumes_total{result="resumed"}', 0, 1],
   ['mcp_draining{}', 0, 1],
+  ['exai_faults_enabled{}', 0, 1],
   ['mcp_drains_total{}', 0, 1],
   ['mcp_provider_attempts_total{model="glm-4.6",provider="glm"}', undefined, 1],
   ['mcp_provider_requests_total{model="glm-4.6",provider="glm",result="ok"}', undefined, 1],

@@ -3,7 +3,14 @@ import { FakeEvents, FakeSemaphore } from './fake-semaphore.ts';
 
 /** A server whose counts a test writes. */
 export class FakeServer extends FakeEvents {
-  now: { sessions: number; connections: number; bufferedBytesMax: number; callsInFlight: number; draining: boolean } = {
+  now: {
+    sessions: number;
+    connections: number;
+    bufferedBytesMax: number;
+    callsInFlight: number;
+    draining: boolean;
+    faults?: boolean;
+  } = {
     sessions: 0,
     connections: 0,
     bufferedBytesMax: 0,
@@ -65,7 +72,7 @@ export function runScript({ semaphore, provider, engine, server }: Components): 
   engine.emit('verdict', { runId: 'w1', ok: false });
   engine.emit('run.finished', { runId: 'w1', stop: { kind: 'complete', verified: true }, result: { steps: 2 } });
 
-  server.now = { sessions: 2, connections: 3, bufferedBytesMax: 4096, callsInFlight: 1, draining: true };
+  server.now = { sessions: 2, connections: 3, bufferedBytesMax: 4096, callsInFlight: 1, draining: true, faults: true };
   server.emit('sessionStarted', {});
   server.emit('sessionEnded', { reason: 'expired' });
   server.emit('resumed', { ok: true });

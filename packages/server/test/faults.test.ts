@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
+import { describeServer } from '../src/compose/describe-server.ts';
 import { chatOf, connect, startServer, until } from './test-server.ts';
 
 const adminToken = 'administrator';
@@ -17,6 +18,16 @@ describe('POST /admin/faults', () => {
   it('is not there unless the server was started with faults', async () => {
     const server = await startServer({ adminToken });
     expect((await ask(server.url, { kind: 'leak' })).status).toBe(404);
+    expect(await (await fetch(`${server.url}/metrics`)).text()).toMatch(/^exai_faults_enabled 0$/m);
+  });
+
+  it('shows that it is open: in the metrics, in the audit log, and red at start', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'exai-faults-'));
+    const server = await startServer({ faults: true, adminToken, audit: true, dataDir });
+    expect(await (await fetch(`${server.url}/metrics`)).text()).toMatch(/^exai_faults_enabled 1$/m);
+    expect(describeServer(server).at(-1)).toContain('\u001B[41;97m FAULTS ARE ENABLED');
+    await server.close({ graceMs: 0 });
+    expect(readFileSync(join(dataDir, 'audit.jsonl'), 'utf8')).toContain('"what":"faultsEnabled"');
   });
 
   it('wants the admin token, no Origin, and a fault it knows', async () => {

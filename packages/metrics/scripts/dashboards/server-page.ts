@@ -50,6 +50,14 @@ export const draining: Panel = {
   lines: [{ expr: `max(${series('mcp_draining')})`, legend: 'draining' }],
 };
 
+const faults: Panel = {
+  title: 'Faults enabled',
+  description: '1 while the server can be told to misbehave; 0 in earnest.',
+  unit: 'short',
+  stat: 'value',
+  lines: [{ expr: `max(${series('exai_faults_enabled')})`, legend: 'faults' }],
+};
+
 export const eventLoop: Panel = {
   title: 'Event loop lag',
   description: 'Delay of the event loop since the last scrape.',
@@ -63,7 +71,7 @@ export const serverPage: Page = {
   title: 'EXAI / Server',
   description: 'Calls, sessions and sockets of the reference server.',
   rows: [
-    { title: 'Now', panels: [sessions, inFlight, draining] },
+    { title: 'Now', panels: [sessions, inFlight, draining, faults] },
     {
       title: 'Calls',
       panels: [

@@ -55,6 +55,8 @@ export interface ServerStats {
   readonly callsInFlight: number;
   readonly runsAtDoor: number;
   readonly draining: boolean;
+  /** Whether the server can be told to misbehave. */
+  readonly faults: boolean;
   /** Entries of every map that should be empty when nothing runs. */
   readonly kept: number;
 }
@@ -184,6 +186,7 @@ class ComposedServer implements ExaiServer {
     );
     this.#audit = config.audit ? new AuditLog(config.dataDir) : undefined;
     this.#audit?.watch(this.#events);
+    if (config.faults) this.#audit?.write('faultsEnabled', {});
   }
 
   get port(): number {
@@ -221,6 +224,7 @@ class ComposedServer implements ExaiServer {
       callsInFlight: this.service.inFlight,
       runsAtDoor: this.#door.waiting,
       draining: this.#closed !== undefined,
+      faults: this.config.faults,
       kept: this.service.size + this.#door.size + this.#connectionLimits.addresses + this.sessions.size,
     };
   }
