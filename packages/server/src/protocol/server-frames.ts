@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { CallId } from './client-frames.ts';
 import { WireError } from './error-code.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Why a run stopped. Only `complete` is success, and only with `verified: true` was everything on the checklist backed by evidence.
