@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { type ExaiServer, loadConfig, createServer } from '@exai/server';
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { WebSocket } from 'ws';
+
 import { VARIABLES } from '../src/config/variables.ts';
+import { HTTP_CLIENTS } from './mcp/mcp-clients.ts';
 import { TestClient } from './test-client.ts';
 import { chatOf } from './test-server.ts';
 
@@ -157,6 +160,25 @@ const proofs: Record<string, () => Promise<void>> = {
     expect(await tools({ EXAI_ALLOWED_ROOTS: tmpdir() })).toContain('read_file');
     expect(await tools({})).not.toContain('read_file');
   },
+  EXAI_MCP_PROFILE: async () => {
+    const listed = async (env: Record<string, string>): Promise<number> => {
+      const { url } = await start(env);
+      const mcp = await HTTP_CLIENTS[0]![1](`${url}/mcp`);
+      return (await mcp.listTools()).tools.length;
+    };
+    expect(await listed({})).toBe(5);
+    expect(await listed({ EXAI_MCP_PROFILE: 'standard' })).toBe(14);
+  },
+  EXAI_MCP_WS: async () => {
+    const upgrade = async (env: Record<string, string>): Promise<boolean> => {
+      const { port } = await start(env);
+      const ws = new WebSocket(`ws://127.0.0.1:${port}/mcp`, 'mcp');
+      open.push(async () => ws.terminate());
+      return new Promise((resolve) => ws.on('open', () => resolve(true)).on('error', () => resolve(false)));
+    };
+    expect(await upgrade({ EXAI_MCP_WS: '1' })).toBe(true);
+    expect(await upgrade({})).toBe(false);
+  },
   EXAI_STORE: async () => {
     const dir = await mkdtemp(join(tmpdir(), 'exai-env-'));
     await start({ EXAI_STORE: 'memory', EXAI_DATA_DIR: dir });
@@ -214,8 +236,7 @@ async function hungCallTimesOut(name: string, provider: 'glm' | 'kimi', args: Re
 
 describe('every variable', () => {
   it('has a proof', () => {
-    // Those of the MCP side are proven beside it.
-    const names = VARIABLES.map(({ name }) => name).filter((name) => !name.startsWith('EXAI_MCP_'));
+    const names = VARIABLES.map(({ name }) => name);
     expect(names.filter((name) => proofs[name] === undefined)).toEqual([]);
     expect(Object.keys(proofs).filter((name) => !names.includes(name))).toEqual([]);
   });
