@@ -80,7 +80,7 @@ export class PermitWatch {
     }
   }
 
-  /** Leaks found and recoveries made by the target, as it counts them, over time. */
+  /** Leaks found and recoveries completed (status `success`) by the target, as it counts them, over time. */
   get counters(): readonly { atMs: number; leaks: number; recoveries: number }[] {
     return this.#counters;
   }
@@ -132,7 +132,8 @@ export class PermitWatch {
     this.#counters.push({
       atMs,
       leaks: this.#grown('mcp_semaphore_leaks_detected_total', { semaphore_type: 'global' }),
-      recoveries: this.#grown('mcp_semaphore_recoveries_total', { semaphore_type: 'global' }),
+      // `partial` says that a permit is still on its way back.
+      recoveries: this.#grown('mcp_semaphore_recoveries_total', { semaphore_type: 'global', status: 'success' }),
     });
   }
 

@@ -78,8 +78,10 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   await run.close();
   if (permits && isReachable) {
     tell('settling');
-    const leaked = injected.filter(({ fault }) => fault.kind === 'leak').length;
-    await permits.settle(SETTLE_STEP_MS, () => (permits.counters.at(-1)?.recoveries ?? 0) >= leaked);
+    const leak = injected.findLast(({ fault }) => fault.kind === 'leak');
+    const before = permits.counters.findLast(({ atMs }) => leak !== undefined && atMs <= leak.atMs)?.recoveries ?? 0;
+    // Leaks that are won back together are one recovery: what counts is that one followed the last leak.
+    await permits.settle(SETTLE_STEP_MS, () => !leak || (permits.counters.at(-1)?.recoveries ?? 0) > before);
   }
   await driver.close?.();
   tell('done');

@@ -10,6 +10,8 @@ interface Entry {
 const IDLE_TURNS = 1000;
 /** Timers run back to back when nothing between them awaits. */
 const SYNCHRONOUS_BATCH = 4096;
+/** Time-outs of calls that ended long before are not kept until their time comes. */
+const MOST_CANCELLED = 1024;
 
 /**
  * Simulated time: timers fire in order of their time, then of their creation, and the clock jumps from one to the next.
@@ -19,7 +21,9 @@ export class VirtualClock implements Clock {
   readonly virtual = true;
   #now = 0;
   #order = 0;
-  readonly #heap: Entry[] = [];
+  #heap: Entry[] = [];
+  /** Cancelled timers that are still in the heap. */
+  #cancelled = 0;
   readonly #synchronous: boolean;
 
   #isBatchOver = false;
@@ -41,7 +45,10 @@ export class VirtualClock implements Clock {
     const entry: Entry = { time: Math.max(time, this.#now), order: (this.#order += 1), work };
     this.#push(entry);
     return () => {
+      if (entry.work === undefined) return;
       entry.work = undefined;
+      this.#cancelled += 1;
+      if (this.#cancelled > MOST_CANCELLED && this.#cancelled * 2 > this.#heap.length) this.#forgetCancelled();
     };
   }
 
@@ -69,12 +76,23 @@ export class VirtualClock implements Clock {
     for (let left = this.#synchronous ? SYNCHRONOUS_BATCH : 1; left > 0 && !this.#isBatchOver;) {
       const entry = this.#pop();
       if (entry === undefined) return left < SYNCHRONOUS_BATCH && this.#synchronous;
-      if (entry.work === undefined) continue;
+      const { work } = entry;
+      if (work === undefined) {
+        this.#cancelled -= 1;
+        continue;
+      }
+      entry.work = undefined;
       this.#now = entry.time;
-      entry.work();
+      work();
       left -= 1;
     }
     return true;
+  }
+
+  /** A sorted array is a heap; half of the entries go, so the cost per timer stays constant. */
+  #forgetCancelled(): void {
+    this.#heap = this.#heap.filter(({ work }) => work !== undefined).sort((a, b) => (before(a, b) ? -1 : 1));
+    this.#cancelled = 0;
   }
 
   #push(entry: Entry): void {
