@@ -48,9 +48,10 @@ export class Outbox {
     return this.#bytes;
   }
 
-  /** The next frame makes an older one give way. */
+  /** The next frame could make one give way that no connection was handed. One that was sent may go: only a resume needs it. */
   get isFull(): boolean {
-    return this.length >= this.#limits.entries || this.#bytes >= this.#limits.bytes;
+    const oldestIsUnsent = this.#firstSeq > this.#sentSeq;
+    return (this.length >= this.#limits.entries && oldestIsUnsent) || this.#bytes >= this.#limits.bytes;
   }
 
   /** Frames that have not been handed to any connection. */
