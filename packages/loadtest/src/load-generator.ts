@@ -101,7 +101,7 @@ function startOpen(load: Extract<Load, { kind: 'open' }>, options: GeneratorOpti
   });
 }
 
-/** Calls `work` at each time of the schedule; a late turn catches up at once and never moves what follows. */
+/** Calls `work` at each time of the schedule; a late turn catches up at once, at the end of the load at the latest, and never moves what follows. */
 function onSchedule(run: LoadRun, times: Iterator<number>, work: (due: number) => void): void {
   let next = times.next();
   const turn = (): void => {
@@ -112,6 +112,7 @@ function onSchedule(run: LoadRun, times: Iterator<number>, work: (due: number) =
     }
     if (!next.done) run.at(next.value, turn);
   };
+  run.whenTimeIsUp(turn);
   turn();
 }
 

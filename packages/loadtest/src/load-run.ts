@@ -107,6 +107,7 @@ export class LoadRun implements LinkOwner {
   #areaAt = 0;
   #accepting = true;
   #whenIdle: (() => void) | undefined;
+  readonly #onTimeUp: (() => void)[] = [];
   readonly #onStop: (() => void)[] = [];
 
   constructor(options: LoadRunOptions) {
@@ -189,6 +190,17 @@ export class LoadRun implements LinkOwner {
   /** Counts a call whose session could not be opened. */
   fail(due: number): void {
     this.#recordUnsent('connect_failed', 0, due, this.#options.source.next());
+  }
+
+  /** The load's time is over: what was due within it and is late begins now, then nothing more. */
+  timeUp(): void {
+    for (const catchUp of this.#onTimeUp.splice(0)) catchUp();
+    this.stop();
+  }
+
+  /** Runs `catchUp` when the load's time is over, before the run stops accepting calls. */
+  whenTimeIsUp(catchUp: () => void): void {
+    this.#onTimeUp.push(catchUp);
   }
 
   /** No further call begins; those in flight go on. */

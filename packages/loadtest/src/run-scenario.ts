@@ -155,7 +155,7 @@ function planFaults(scenario: Scenario, { run, injected, failedFaults, faults }:
 function untilOver(run: LoadRun, totalMs: number, signal: AbortSignal | undefined, tick: () => void): Promise<void> {
   return new Promise((resolve) => {
     let ticker: Cancel | undefined;
-    const end = run.at(totalMs, () => run.stop());
+    const end = run.at(totalMs, () => run.timeUp());
     const stop = (): void => run.stop();
     const again = (): void => {
       tick();

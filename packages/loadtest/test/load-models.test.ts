@@ -150,6 +150,21 @@ describe('load on a virtual clock', () => {
     },
   );
 
+  test('a call that was due before the end is made, though its turn comes after it', async () => {
+    const clock = new VirtualClock();
+    const at = clock.at.bind(clock);
+    // The second call's turn is delayed beyond the end, as by a client that was busy.
+    clock.at = (time, work) => at(Math.abs(time - clock.now() - 20) < 1 ? time + 100 : time, work);
+    const scenario: Scenario = {
+      name: 'late',
+      durationMs: 61,
+      load: { kind: 'trace', sessions: 1, calls: [0, 20, 40].map((atMs) => ({ atMs, entry: 0, serviceMs: 1 })) },
+      mix: constant(1),
+    };
+    const result = await clock.run(runScenario(scenario, { driver: virtual({ clock, limits: DEFAULTS }), clock }));
+    expect(result.totals.calls).toBe(3);
+  });
+
   test('a freed slot is used at once: one long and nine short calls over two slots take as long as the long one', async () => {
     const result = await simulate(
       {
