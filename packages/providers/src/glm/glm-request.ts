@@ -65,7 +65,7 @@ function toThinking(
   settings: GlmRequestSettings,
   warnings: Warning[],
 ): { on: boolean; fields: Body } {
-  const asked = request.thinking;
+  const asked = isSwitchedOff(request.thinking, model) ? false : request.thinking;
   if (model.thinking === 'none') {
     if (asked !== undefined && asked !== false) warnings.push(thinkingChanged(`${model.id} does not reason`));
     return { on: false, fields: {} };
@@ -75,8 +75,7 @@ function toThinking(
   }
   const on = asked !== false || model.thinking === 'always';
   const effort = on && typeof asked === 'object' ? toEffort(asked.effort, model) : undefined;
-  const isOff = effort === 'none' || (on && isSwitchedOff(asked, model));
-  const type = on && !isOff ? 'enabled' : 'disabled';
+  const type = on && effort !== 'none' ? 'enabled' : 'disabled';
   const keep = type === 'enabled' && settings.preserveThinking ? { clear_thinking: false } : {};
   const isNeeded = asked !== undefined || settings.preserveThinking;
   return {

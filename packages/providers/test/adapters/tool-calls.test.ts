@@ -313,9 +313,12 @@ describe('34 a conversation that changes its provider', () => {
     }));
     return [...messages, { role: 'assistant', content: text, reasoning, toolCalls }, ...results];
   };
-  const callsIn = (body: any): unknown[] => body.messages.flatMap((message: any) => message.tool_calls ?? []);
-  const idsAnswered = (body: any): unknown[] =>
-    body.messages.flatMap((message: any) => (message.role === 'tool' ? [message.tool_call_id] : []));
+  interface Sent {
+    messages: { role: string; tool_calls?: unknown[]; tool_call_id?: string }[];
+  }
+  const callsIn = ({ messages }: Sent): unknown[] => messages.flatMap((message) => message.tool_calls ?? []);
+  const idsAnswered = ({ messages }: Sent): unknown[] =>
+    messages.filter(({ role }) => role === 'tool').map((message) => message.tool_call_id);
 
   it.each([
     ['from Kimi to GLM and back', kimi, glm, 'call_-8079'],
