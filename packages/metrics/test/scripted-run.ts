@@ -1,16 +1,10 @@
 import type { Metrics } from '../src/index.ts';
 import { FakeEvents, FakeSemaphore } from './fake-semaphore.ts';
+import type { ObservableServerStats } from '../src/observe-server.ts';
 
 /** A server whose counts a test writes. */
 export class FakeServer extends FakeEvents {
-  now: {
-    sessions: number;
-    connections: number;
-    bufferedBytesMax: number;
-    callsInFlight: number;
-    draining: boolean;
-    faults?: boolean;
-  } = {
+  now: ObservableServerStats = {
     sessions: 0,
     connections: 0,
     bufferedBytesMax: 0,

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 
-import { Outbox } from '../src/sessions/outbox.ts';
+import { Outbox, type SessionFrame } from '../src/sessions/outbox.ts';
 
-const frame = (id: number) => ({ type: 'result', id: String(id), ok: true }) as never;
+/** Pieces of different calls, which are not joined. */
+const frame = (id: number): SessionFrame => ({ type: 'chunk', id: String(id), index: 0, delta: 'text' });
 
 test('is full of entries only while the oldest was never handed to a connection', () => {
   const outbox = new Outbox({ entries: 2, bytes: 1e6 });
