@@ -11,6 +11,13 @@ try {
 const brokenFiles = (report.testResults ?? []).filter(
   (file) => file.status === 'failed' && file.assertionResults.length === 0,
 );
+for (const { assertionResults } of report.testResults ?? []) {
+  for (const { status, failureMessages, fullName } of assertionResults) {
+    if (status === 'passed' && failureMessages.length > 0) {
+      console.log(`passed at its second try: ${fullName}\n  ${failureMessages[0].split('\n')[0]}`);
+    }
+  }
+}
 const unexplained = testStatus !== 0 && report.numFailedTests + brokenFiles.length === 0 ? 1 : 0;
 const nothingRan = report.numPassedTests === 0 ? 1 : 0;
 const passed = report.numPassedTests + (gateStatus === 0 ? 1 : 0);

@@ -46,7 +46,11 @@ export async function startServer(options: StartServerOptions): Promise<void> {
     } finally {
       await lock?.release();
     }
-    if (server?.exited === true) break;
+    if (server?.exited === true) {
+      // It found the port taken, or failed: another server may be there.
+      if ((await probe(target)) === 'server') return;
+      break;
+    }
     await sleep(POLL_MS);
   }
   throw new CallError('INTERNAL', `the server could not be started: ${await tail(logOf(options))}`);

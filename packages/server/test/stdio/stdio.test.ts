@@ -92,7 +92,7 @@ describe('exai-server stdio', PATIENT, () => {
     const bridges = await Promise.all(CLIENTS.map((connect) => connect([], env)));
     const answers = await Promise.all(bridges.map((bridge) => bridge.call('chat', chatOf(20))));
     endLater(Number(readText(join(home, '.exai', `server-${port}.pid`))));
-    expect(answers.map(({ isError }) => isError)).toEqual([false, false, false, false]);
+    expect(answers.filter(({ isError }) => isError).map((answer) => answer.structuredContent)).toEqual([]);
     // Every start writes into this log, the refused ones (EADDRINUSE) too.
     const log = readText(join(home, '.exai', `server-${port}.log`));
     expect(log.match(/EXAI server on/g)).toHaveLength(1);
