@@ -199,7 +199,7 @@ describe('back-off', () => {
     expect(timeouts.budgets(THINKING).text / before).toBeGreaterThan(7);
     expect(timeouts.explain(THINKING).reasoning.backoff).toBe(1);
     timeouts.observe(THINKING, { phase: 'text', ms: 1000 });
-    expect(timeouts.explain(THINKING).text.backoff).toBeCloseTo(6.8, 9);
+    expect(timeouts.explain(THINKING).text.backoff).toBeCloseTo(5.6, 9);
     for (let i = 0; i < 20; i += 1) timeouts.observe(THINKING, { phase: 'text', ms: 1000 });
     expect(timeouts.explain(THINKING).text.backoff).toBe(1);
   });
