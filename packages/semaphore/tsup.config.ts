@@ -6,5 +6,6 @@ export default defineConfig(
   library({
     index: 'src/index.ts',
     compat: 'src/compat/index.ts',
+    redis: 'src/redis/index.ts',
   }),
 );

@@ -14,8 +14,8 @@ const DEFAULT_INCREASE_AFTER = 20;
 
 /** The state of one adaptive limit, between 1 and the configured capacity. */
 export class AdaptiveLimit {
-  private readonly decrease: number;
-  private readonly increaseAfter: number;
+  readonly decrease: number;
+  readonly increaseAfter: number;
   private clean = 0;
   /** Permits up to this fence were granted before the last cut and cannot cut again. */
   private cutFence = 0;

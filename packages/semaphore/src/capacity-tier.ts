@@ -12,6 +12,8 @@ export class CapacityTier {
   capacity: number;
   /** What may be held now; below `capacity` only under an adaptive limit. */
   limit: number;
+  /** What this process may hold where the limit is shared with others; they decide it together. */
+  credit: number = Infinity;
   held = 0;
   waiting = 0;
   /** Of `held`, what no live holder can release. */
@@ -32,12 +34,12 @@ export class CapacityTier {
   }
 
   get isFull(): boolean {
-    return this.held >= this.limit;
+    return this.held >= this.limit || this.held >= this.credit;
   }
 
   /** Notes whether the tier is full from now on. Called at every change while somebody waits, so that waits have a culprit. */
   noteFullness(now: number): void {
-    if (this.held >= this.limit) {
+    if (this.isFull) {
       if (this.fullSince < 0) this.fullSince = now;
     } else if (this.fullSince >= 0) {
       this.fullMs += now - this.fullSince;

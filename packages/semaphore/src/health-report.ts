@@ -1,4 +1,5 @@
 import type { HolderInfo } from './holder-info.ts';
+import type { SharedHealth } from './shared-health.ts';
 
 /** One tier in a {@link HealthReport}. */
 export interface TierHealth {
@@ -25,4 +26,6 @@ export interface HealthReport {
   readonly oldestHoldMs: number;
   /** The holders that are not plainly `held`. */
   readonly holders: readonly HolderInfo[];
+  /** The account-wide view, where the limits are shared between processes. */
+  readonly shared?: SharedHealth;
 }

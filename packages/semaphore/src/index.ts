@@ -11,6 +11,7 @@ export type { Permit } from './permit.ts';
 export type { CommonAsk, CommonOptions } from './common-options.ts';
 export type { DrainOptions } from './idle-waits.ts';
 export type { RecoveryReport, SemaphoreEvents } from './semaphore-events.ts';
+export type { SharedHealth, SharedProvider } from './shared-health.ts';
 export { Semaphore } from './semaphore.ts';
 export type { AcquireOptions, FullPolicy, SemaphoreOptions } from './semaphore.ts';
 export type { RecoveryStatus, TierStats } from './tier-stats.ts';

@@ -1,6 +1,7 @@
 import type { AcquireErrorCode } from './acquire-error.ts';
 import type { HealthReport } from './health-report.ts';
 import type { HolderInfo, LossReason } from './holder-info.ts';
+import type { SharedHealth } from './shared-health.ts';
 import type { Outcome, Tier } from './tier.ts';
 import type { RecoveryStatus } from './tier-stats.ts';
 
@@ -50,4 +51,6 @@ export interface SemaphoreEvents {
   };
   recovered: RecoveryReport & { readonly byTier: Readonly<Record<Tier, number>> };
   health: HealthReport;
+  /** The link to the shared limits has changed its state or its mode. Only where limits are shared between processes. */
+  sharedChanged: SharedHealth;
 }

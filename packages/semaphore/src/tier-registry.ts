@@ -17,6 +17,8 @@ export class TierRegistry {
   readonly providerCounters: Map<string, TierCounters> = new Map();
   readonly sessionCounters: TierCounters = new TierCounters();
   sessionCapacity: number;
+  /** Told of every tier of a provider or a session before its first use. */
+  onTier: ((tier: ProviderTier | SessionTier) => void) | undefined = undefined;
   private readonly options: TieredOptions;
   private readonly fair: FairQueue;
 
@@ -38,6 +40,7 @@ export class TierRegistry {
     const provider = new ProviderTier(id, this.capacityOf(id), this.countersOf(providerName(id)));
     provider.adaptive = toAdaptive(this.options.adaptive);
     this.providers.set(id, provider);
+    this.onTier?.(provider);
     return provider;
   }
 
@@ -83,6 +86,7 @@ export class TierRegistry {
     if (known !== undefined) return known;
     const session = new SessionTier(id, this.sessionCapacity, this.sessionCounters);
     this.fair.sessions.set(id, session);
+    this.onTier?.(session);
     return session;
   }
 

@@ -33,9 +33,9 @@ export interface QueuePlace {
  * to one provider go by priority, then in order. A session delays another only by what it runs on a tier both need.
  */
 export class TieredSemaphore extends SemaphoreCore<Flow, TieredAsk> {
-  private readonly fair: FairQueue = new FairQueue();
-  private readonly tiers: TierRegistry;
-  private readonly global: CapacityTier;
+  protected readonly fair: FairQueue = new FairQueue();
+  protected readonly tiers: TierRegistry;
+  protected readonly global: CapacityTier;
   private readonly endings: Map<string, Promise<readonly HolderInfo[]>> = new Map();
   private readonly maxWaitingPerSession: number;
 
@@ -215,6 +215,16 @@ export class TieredSemaphore extends SemaphoreCore<Flow, TieredAsk> {
     return waits.reduce((longest, each) => (each[1] > longest[1] ? each : longest))[0];
   }
 
+  /** Called when a call has entered the queue. */
+  protected noteWaiting(_flow: Flow): void {
+    // For subclasses that must ask elsewhere for permits.
+  }
+
+  /** Called when somebody has set a capacity. */
+  protected noteResized(): void {
+    // For subclasses that must tell others.
+  }
+
   private take(ask: TieredAsk): Promise<HeldPermit<Flow>> {
     try {
       this.checkTieredAsk(ask);
@@ -252,6 +262,7 @@ export class TieredSemaphore extends SemaphoreCore<Flow, TieredAsk> {
     waiter.sessionFull = Math.floor(session.fullUntil(now));
     this.fair.add(waiter, atHead);
     global.waiting = this.fair.size;
+    this.noteWaiting(waiter.seat);
   }
 
   /** Takes all three tiers for a call that need not wait. */
@@ -339,7 +350,7 @@ export class TieredSemaphore extends SemaphoreCore<Flow, TieredAsk> {
   }
 
   /** Whether a newcomer can start now. If it can, nobody who waits could: they lack a tier that it does not need. */
-  private fitsNow({ global, provider, session }: Flow): boolean {
+  protected fitsNow({ global, provider, session }: Flow): boolean {
     return !global.isFull && !provider.isFull && !session.isFull;
   }
 
@@ -369,8 +380,9 @@ export class TieredSemaphore extends SemaphoreCore<Flow, TieredAsk> {
   }
 
   private resizeSessions(capacity: number): void {
-    this.resize([...this.fair.sessions.values()], capacity);
+    checkPositiveInteger('capacity', capacity);
     this.tiers.sessionCapacity = capacity;
+    this.resize([...this.fair.sessions.values()], capacity);
   }
 
   private resize(tiers: readonly CapacityTier[], capacity: number): void {
@@ -381,6 +393,7 @@ export class TieredSemaphore extends SemaphoreCore<Flow, TieredAsk> {
       tier.noteFullness(now);
       if (tier instanceof SessionTier) this.fair.refreshAll(tier);
     }
+    this.noteResized();
     this.pump();
   }
 

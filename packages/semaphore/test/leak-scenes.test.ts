@@ -24,7 +24,7 @@ describe.each(['Semaphore', 'TieredSemaphore'] as const)('leak scenes of %s', (k
 });
 
 describe('under --inspect', () => {
-  it('comes to the same verdicts', async () => {
+  it('comes to the same verdicts', { timeout: 90_000 }, async () => {
     const script = new URL('leak-scenes-process.ts', import.meta.url).pathname;
     const flags = ['--inspect=127.0.0.1:0', '--expose-gc', '--conditions=@exai/source', '--import', 'tsx'];
     const { stdout } = await promisify(execFile)(process.execPath, [...flags, script]);

@@ -1,0 +1,2 @@
+export { Redis } from 'ioredis';
+export { Semaphore } from 'redis-semaphore';

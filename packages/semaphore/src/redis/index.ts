@@ -1,0 +1,11 @@
+export { createRedisSemaphore } from './create-redis-semaphore.ts';
+export type { RedisSemaphoreOptions } from './create-redis-semaphore.ts';
+export { fromIoredis } from './from-ioredis.ts';
+export type { IoredisClient, IoredisSubscriber } from './from-ioredis.ts';
+export { fromRedis } from './from-redis.ts';
+export type { NodeRedisClient, NodeRedisSubscriber } from './from-redis.ts';
+export type { RedisPort } from './redis-port.ts';
+export { RedisSemaphore } from './redis-semaphore.ts';
+export { SharedAdmissionError } from './shared-admission-error.ts';
+export type { SharedAdmissionErrorCode } from './shared-admission-error.ts';
+export type { SharedHealth, SharedProvider } from '../shared-health.ts';
