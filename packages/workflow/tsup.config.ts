@@ -6,5 +6,7 @@ export default defineConfig(
   library({
     index: 'src/index.ts',
     testing: 'src/testing/index.ts',
+    postgres: 'src/postgres/index.ts',
+    dbos: 'src/dbos/index.ts',
   }),
 );

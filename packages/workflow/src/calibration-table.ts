@@ -29,9 +29,13 @@ export class CalibrationTable {
     this.#journal = journal;
   }
 
-  /** Reads what is there, once. */
+  /** Reads what is there, once; again after a failure. */
   async load(): Promise<void> {
-    await (this.#loaded ??= this.#read());
+    this.#loaded ??= this.#read().catch((error: unknown) => {
+      this.#loaded = undefined;
+      throw error;
+    });
+    await this.#loaded;
   }
 
   /** By the outcomes known so far. */
@@ -53,10 +57,12 @@ export class CalibrationTable {
 
   async #read(): Promise<void> {
     await this.#journal.create({ id: ID, kind: 'calibration' });
+    const calibration = new Calibration();
     for (const record of await this.#journal.read(ID)) {
       const parsed = OutcomeRecord.safeParse(record);
-      if (parsed.success) this.#calibration.add(parsed.data);
+      if (parsed.success) calibration.add(parsed.data);
     }
+    this.#calibration = calibration;
   }
 }
 

@@ -17,7 +17,6 @@ import type { StepInstruction } from './step-instruction.ts';
 import { DEFAULT_TERMINATION } from './termination-policy.ts';
 import { WorkflowError } from './workflow-error.ts';
 
-const LEASE_MS = 30_000;
 /** Idle runs are looked for this many times per idle limit. */
 const SWEEPS = 4;
 /** The name of the model of a caller-driven step. */
@@ -80,7 +79,7 @@ export class CallerDriven {
 
   async #take(submission: Submission): Promise<StepInstruction> {
     const { runId, loaded } = await this.#runOf(submission);
-    const evidence = await gradeEvidence(submission.step, this.#parts.roots);
+    const evidence = await gradeEvidence(submission.step, this.#parts.rootsOf(submission.options.roots));
     return await this.#driving(submission, runId, loaded?.records ?? [], async (journal, driver) => {
       if (loaded === undefined) {
         await journal.append(startRecord(submission));
@@ -167,21 +166,26 @@ export class CallerDriven {
     past: readonly JournalRecord[],
     work: (journal: RunJournal, driver: RunDriver) => Promise<T>,
   ): Promise<T> {
-    const { store, clock, owner, calibration } = this.#parts;
+    const { store, clock, owner, calibration, leaseMs, leases } = this.#parts;
     await calibration.load();
-    const lease = await store.acquire(runId, owner, LEASE_MS);
+    const lease = await store.acquire(runId, owner, leaseMs);
     if (lease === undefined) throw new WorkflowError('LOCKED', `run ${runId} is driven elsewhere`);
     const journal = new RunJournal({ runId, store, lease, hub: new EventHub(), clock, onEvent: this.#emit }, past);
+    const lost = new AbortController();
+    const leave = leases.keep(journal, () => lost.abort());
+    const signal = AbortSignal.any([submission.signal, lost.signal]);
     try {
-      return await work(journal, this.#driver(submission, journal));
+      return await work(journal, this.#driver({ ...submission, signal }, journal));
     } finally {
-      await store.release(lease);
+      leave();
+      await store.release(journal.lease);
     }
   }
 
   #driver(submission: Submission, journal: RunJournal): RunDriver {
-    const { models, roots, clock, drainMs, calibration, maxPromptTokens, conversations } = this.#parts;
-    const { workflow, bound, continuationId, signal, owner } = submission;
+    const { models, clock, drainMs, calibration, maxPromptTokens, conversations } = this.#parts;
+    const { workflow, bound, continuationId, signal, owner, options } = submission;
+    const roots = this.#parts.rootsOf(options.roots);
     return new RunDriver({
       journal,
       workflow,
@@ -278,11 +282,11 @@ export class CallerDriven {
   }
 
   async #abandon(runId: string): Promise<void> {
-    const { store, clock, owner, find, idleMs } = this.#parts;
+    const { store, clock, owner, find, idleMs, leaseMs } = this.#parts;
     const { records, header } = await loadRun(store, runId, find);
     this.#open.delete(runId);
     if (fold(records).finished !== undefined) return;
-    const lease = await store.acquire(runId, owner, LEASE_MS);
+    const lease = await store.acquire(runId, owner, leaseMs);
     if (lease === undefined) return;
     const journal = new RunJournal({ runId, store, lease, hub: new EventHub(), clock, onEvent: this.#emit }, records);
     try {

@@ -1,6 +1,13 @@
 import type { RunEvent } from './run-events.ts';
 import type { Run } from './run.ts';
-import type { ForkOptions, PrunePolicy, ResumeOptions, RunFilter, StartOptions } from './engine-options.ts';
+import type {
+  ForkOptions,
+  PrepareOptions,
+  PrunePolicy,
+  ResumeOptions,
+  RunFilter,
+  StartOptions,
+} from './engine-options.ts';
 import type { Workflow } from './define-workflow.ts';
 import type { Replay } from './replay.ts';
 import type { RunInfo, RunSummary } from './run-info.ts';
@@ -16,6 +23,13 @@ export interface Engine {
    */
   start(workflow: Workflow, input: unknown, options?: StartOptions): Run;
   /**
+   * Puts a run down in the store without driving it, and gives its id: any process that has the store and the workflow
+   * drives it with `resume`. With the id of a run that is there and is the same work, nothing happens.
+   *
+   * @throws `WorkflowError` `INVALID_ARGUMENTS`, `CONFLICT` (the id is taken by other work), `UNKNOWN_CONTINUATION`, `STORE_FAILED`.
+   */
+  prepare(workflow: Workflow, input: unknown, options?: PrepareOptions): Promise<string>;
+  /**
    * Goes on with a run: after a crash, after a suspension (with an answer), or after a stop that was not `complete`
    * (with more room). Steps that were completed are not run again; a model call in flight is sent again.
    */
@@ -24,8 +38,17 @@ export interface Engine {
   fork(runId: string, options: ForkOptions): Run;
   /** Decides every decision of a run again, with the same or another policy. Calls no model and no tool. */
   replay(runId: string, options?: { readonly policy?: Partial<TerminationPolicy> }): Promise<Replay>;
-  /** Ends a run with `canceled`, also one that nobody drives now. Nothing happens to a finished one. */
+  /**
+   * Ends a run with `canceled`, also one that nobody drives now. Nothing happens to a finished one.
+   *
+   * @throws `WorkflowError` `LOCKED` (another process drives it), `RUN_NOT_FOUND`, `STORE_FAILED`.
+   */
   cancel(runId: string, by?: string): Promise<void>;
+  /**
+   * Stops driving a run here without a word in its journal, and gives its lease back, so that another process may go on
+   * with it; its `result` rejects with `FENCED`. Nothing happens to a run that is not driven here.
+   */
+  handOver(runId: string): Promise<void>;
   get(runId: string): Promise<RunInfo | undefined>;
   /** Runs, newest first. */
   list(filter?: RunFilter): Promise<readonly RunSummary[]>;

@@ -1,7 +1,7 @@
 import type { Workflow } from './define-workflow.ts';
 import type { Grant, RunBudget } from './journal.ts';
 import type { Model, ModelAsk } from './model.ts';
-import type { WorkflowStore } from './store.ts';
+import type { Lease, WorkflowStore } from './store.ts';
 import type { TerminationPolicy } from './termination-policy.ts';
 
 /** Settings of `createEngine`. */
@@ -24,6 +24,11 @@ export interface EngineOptions {
   readonly drainMs?: number;
   /** A caller-driven run ends as `abandoned` after this long without a step, ms. @defaultValue 3_600_000 */
   readonly idleMs?: number;
+  /**
+   * Life of a run's lease in a store of several processes, ms; renewed at a third of it. A run whose process died can be
+   * driven by another one after it. @defaultValue 5_000
+   */
+  readonly leaseMs?: number;
   /** Epoch ms. @defaultValue `Date.now` */
   readonly clock?: () => number;
   /** Makes run and conversation ids; they must not be guessable. @defaultValue random UUIDs */
@@ -34,7 +39,8 @@ export interface EngineOptions {
 export interface StartOptions {
   /**
    * Idempotency: a start with the id of a run that is there joins it (and resumes it after a crash) when workflow and
-   * input are the same, else the result rejects with `CONFLICT`. @defaultValue a new id
+   * input are the same, else the result rejects with `CONFLICT`. One that another process drives is waited for.
+   * @defaultValue a new id
    */
   readonly runId?: string;
   /** Conversation to join or to make. @defaultValue the input's `continuation_id`, else a new one */
@@ -50,6 +56,8 @@ export interface StartOptions {
   /** Limits, reserved before each call. */
   readonly budget?: RunBudget;
   readonly priority?: number;
+  /** Folders the file tools of this run look into, instead of the engine's; journaled, so that a resumed run keeps them. */
+  readonly roots?: readonly string[];
   /** Whether the ladder may suspend the run to ask a human. @defaultValue false */
   readonly canAsk?: boolean;
   /** Changes to the workflow's termination policy. */
@@ -63,7 +71,21 @@ export interface ResumeOptions {
   /** More room: exactly this much is added. */
   readonly grant?: Grant;
   readonly signal?: AbortSignal;
+  /**
+   * A lease on the run that the caller acquired from the engine's store, under an owner used for nothing else. Every
+   * append carries it; the engine renews it and gives it back. @defaultValue the engine acquires one
+   */
+  readonly fence?: Lease;
+  /**
+   * Whether to wait, in a store of several processes, while another process drives the run: until it ends there, or its
+   * lease does because the process is gone. Otherwise, and when `signal` fires first, `result` rejects with `LOCKED`.
+   * @defaultValue true
+   */
+  readonly wait?: boolean;
 }
+
+/** Settings of a run that is put down for later. */
+export type PrepareOptions = Omit<StartOptions, 'signal'>;
 
 /** Settings of a fork. */
 export interface ForkOptions {

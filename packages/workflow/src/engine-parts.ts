@@ -4,6 +4,7 @@ import { Conversations } from './conversations.ts';
 import type { BoundWorkflow, Workflow } from './define-workflow.ts';
 import type { EngineOptions } from './engine-options.ts';
 import type { EvidenceTool } from './evidence-tool.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
 import { memoryStore } from './memory-store.ts';
 import type { Model, ModelAsk } from './model.ts';
 import { toModelAsk } from './request-options.ts';
@@ -12,7 +13,13 @@ import type { WorkflowStore } from './store.ts';
 import { builtInWorkflows } from './tools/index.ts';
 import { WorkflowError } from './workflow-error.ts';
 
-const DEFAULTS = { maxPromptTokens: 60_000, historyTokens: 12_000, drainMs: 5_000, idleMs: 3_600_000 } as const;
+const DEFAULTS = {
+  maxPromptTokens: 60_000,
+  historyTokens: 12_000,
+  drainMs: 5_000,
+  idleMs: 3_600_000,
+  leaseMs: 5_000,
+} as const;
 
 /** What an engine is made of, with the defaults filled in. */
 export class EngineParts {
@@ -28,6 +35,8 @@ export class EngineParts {
   readonly historyTokens: number;
   readonly drainMs: number;
   readonly idleMs: number;
+  readonly leaseMs: number;
+  readonly leases: LeaseKeeper;
   readonly #workflows: Map<string, Workflow>;
 
   constructor(options: EngineOptions) {
@@ -47,6 +56,8 @@ export class EngineParts {
     this.historyTokens = positive('historyTokens', options.historyTokens ?? DEFAULTS.historyTokens);
     this.drainMs = positive('drainMs', options.drainMs ?? DEFAULTS.drainMs);
     this.idleMs = positive('idleMs', options.idleMs ?? DEFAULTS.idleMs);
+    this.leaseMs = positive('leaseMs', options.leaseMs ?? DEFAULTS.leaseMs);
+    this.leases = new LeaseKeeper(this.store, this.leaseMs);
     const known = [...Object.values(builtInWorkflows), ...(options.workflows ?? [])];
     this.#workflows = new Map(known.map((workflow) => [workflow.name, workflow]));
   }
@@ -58,9 +69,26 @@ export class EngineParts {
 
   readonly find = (name: string): Workflow | undefined => this.#workflows.get(name);
 
-  /** Tools this engine can offer for a workflow: those that need a folder only when there is one. */
-  toolsOf(workflow: Workflow): readonly EvidenceTool[] {
-    return workflow.tools.filter((tool) => !tool.needsRoots || this.roots.folders.length > 0);
+  /** Tools a run with these folders (absent: the engine's) is offered: those that need a folder only when there is one. */
+  toolsOf(workflow: Workflow, folders: readonly string[] | undefined): readonly EvidenceTool[] {
+    const { length } = folders ?? this.roots.folders;
+    return workflow.tools.filter((tool) => !tool.needsRoots || length > 0);
+  }
+
+  /** The folders of a run that goes on, here or on another machine: those of them that are there. */
+  rootsLeft(folders: readonly string[] | undefined): Roots {
+    return folders === undefined ? this.roots : openRoots(folders.filter(isRoot));
+  }
+
+  /** The folders of a new run; `INVALID_ARGUMENTS` when one is not there. */
+  rootsOf(folders: readonly string[] | undefined): Roots {
+    if (folders === undefined) return this.roots;
+    try {
+      return openRoots(folders);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new WorkflowError('INVALID_ARGUMENTS', `roots: ${why}`, { cause });
+    }
   }
 
   /** The agent's model, or `INVALID_ARGUMENTS` when there is none for what the input asks for. */
@@ -72,6 +100,15 @@ export class EngineParts {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new WorkflowError('INVALID_ARGUMENTS', `${workflow.name}: ${why}`, { cause });
     }
+  }
+}
+
+function isRoot(folder: string): boolean {
+  try {
+    openRoots([folder]);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -1,4 +1,4 @@
-import { chmod, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { lockFolder, type FileLock } from './file-lock.ts';
@@ -128,7 +128,7 @@ class JournalFiles {
     this.book.remove(id);
     this.#durable.delete(id);
     this.#idByPath.delete(this.pathOf(id));
-    await unlink(this.pathOf(id));
+    await rm(this.pathOf(id), { force: true });
   }
 
   async close(): Promise<void> {
@@ -178,7 +178,7 @@ class JournalFiles {
 
   async #recover(path: string): Promise<void> {
     const found = await recoverJournal(path);
-    if (found === undefined) return await unlink(path);
+    if (found === undefined) return await rm(path, { force: true });
     const { header, last, size } = found;
     const entry = this.book.create(header);
     if (entry === undefined) return;

@@ -15,6 +15,7 @@ export type { Engine } from './engine.ts';
 export type {
   EngineOptions,
   ForkOptions,
+  PrepareOptions,
   PrunePolicy,
   ResumeOptions,
   RunFilter,

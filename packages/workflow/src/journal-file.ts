@@ -1,23 +1,9 @@
 import { open, readFile, truncate } from 'node:fs/promises';
 
-import { z } from 'zod';
-
 import type { JournalHeader } from './journal.ts';
+import { parseBatch, parseHeader } from './parse-journal.ts';
 import type { StoredRecord } from './store.ts';
 import { WorkflowError } from './workflow-error.ts';
-
-const Header = z.looseObject({
-  id: z.string(),
-  kind: z.enum(['run', 'conversation', 'calibration']),
-  version: z.number(),
-  createdAt: z.number(),
-  owner: z.string().exactOptional(),
-  workflow: z.string().exactOptional(),
-  workflowVersion: z.number().exactOptional(),
-  conversationId: z.string().exactOptional(),
-  parent: z.object({ runId: z.string(), seq: z.number() }).exactOptional(),
-});
-const Batch = z.array(z.looseObject({ seq: z.number(), at: z.number(), type: z.string() }));
 
 /** A journal as found on disk. */
 export interface FoundJournal {
@@ -46,15 +32,15 @@ export async function recoverJournal(path: string): Promise<FoundJournal | undef
   let size = bytes.lastIndexOf(0x0a) + 1;
   const lines = bytes.subarray(0, size).toString('utf8').split('\n').slice(0, -1);
   let last: StoredRecord | undefined;
-  const tail = lines.length > 1 ? tryBatch(lines.at(-1) ?? '') : [];
+  const tail = lines.length > 1 ? parseBatch(lines.at(-1) ?? '') : [];
   if (tail === undefined) {
     size -= Buffer.byteLength(`${lines.pop() ?? ''}\n`);
-    last = lines.length > 1 ? tryBatch(lines.at(-1) ?? '')?.at(-1) : undefined;
+    last = lines.length > 1 ? parseBatch(lines.at(-1) ?? '')?.at(-1) : undefined;
   } else {
     last = tail.at(-1);
   }
   if (size < bytes.length) await cutOff(path, size);
-  const header = parseHeader(lines[0]);
+  const header = parseHeader(lines[0] ?? '');
   return header === undefined ? undefined : { header, last, size };
 }
 
@@ -74,26 +60,8 @@ export async function readJournal(path: string, size: number): Promise<StoredRec
   const bytes = await readFile(path);
   const lines = bytes.subarray(0, size).toString('utf8').split('\n').slice(1, -1);
   return lines.flatMap((line, index) => {
-    const batch = tryBatch(line);
+    const batch = parseBatch(line);
     if (batch === undefined) throw new WorkflowError('STORE_FAILED', `line ${index + 2} of ${path} is damaged`);
     return batch;
   });
-}
-
-function tryBatch(line: string): StoredRecord[] | undefined {
-  const parsed = Batch.safeParse(tryJson(line));
-  return parsed.success ? parsed.data : undefined;
-}
-
-function parseHeader(line: string | undefined): JournalHeader | undefined {
-  const parsed = Header.safeParse(tryJson(line ?? ''));
-  return parsed.success ? parsed.data : undefined;
-}
-
-function tryJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -77,6 +77,8 @@ interface RunStarted {
   readonly deadlineAt?: number;
   readonly session?: string;
   readonly priority?: number;
+  /** Folders its file tools look into; absent: the engine's. */
+  readonly roots?: readonly string[];
   /** The conversation, and how much of it this run sees. */
   readonly conversation?: { readonly id: string; readonly seq: number };
   /** Whether the ladder may wait for a human. */

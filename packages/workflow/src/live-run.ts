@@ -21,9 +21,10 @@ export class LiveRun implements Run {
   readonly runId: string;
   readonly result: Promise<RunResult>;
   readonly hub = new EventHub();
-  journal: RunJournal | undefined;
   readonly #controller = new AbortController();
   readonly #cleanup: (() => void)[] = [];
+  #journal: RunJournal | undefined;
+  #lost = false;
 
   /** Starts `drive` at once. */
   constructor(options: LiveRunOptions, drive: (run: LiveRun) => Promise<RunResult>) {
@@ -51,6 +52,19 @@ export class LiveRun implements Run {
     await this.result.catch(() => undefined);
   }
 
+  /** The journal, once it has been read. */
+  use(journal: RunJournal): void {
+    this.#journal = journal;
+    if (this.#lost) journal.lose();
+  }
+
+  /** Fires the signal because another process drives the run now; nothing of what follows is written. */
+  lose(): void {
+    this.#lost = true;
+    this.#journal?.lose();
+    this.#stop({ kind: 'canceled', by: 'fence' });
+  }
+
   /** Fires the signal at the deadline. */
   watchDeadline(deadlineAt: number | undefined, clock: () => number): void {
     if (deadlineAt === undefined) return;
@@ -72,7 +86,7 @@ export class LiveRun implements Run {
   }
 
   #past(fromSeq: number): RunEvent[] {
-    const records = this.journal?.records ?? [];
+    const records = this.#journal?.records ?? [];
     return records.slice(Math.max(0, fromSeq - 1)).map((record) => ({ ...record, runId: this.runId }));
   }
 

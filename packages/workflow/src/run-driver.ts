@@ -287,6 +287,8 @@ export class RunDriver {
 
   /** Writes the final answer, if there is room for one, and ends the run. */
   async #finish(stop: StopReason): Promise<RunResult> {
+    // What is remembered of a run is its owner's word.
+    this.#parts.journal.assertHeld();
     if (this.#needsFinal(stop)) {
       const messages = buildFinalPrompt(this.#prompt, stop);
       await this.#call({
@@ -300,6 +302,7 @@ export class RunDriver {
     const canceled = this.#parts.signal.aborted && stop.kind !== 'canceled' && stop.kind !== 'deadline';
     const reason = canceled && this.#state.finalText === undefined ? this.#aborted() : stop;
     const result = this.#resultOf(reason);
+    this.#parts.journal.assertHeld();
     await this.#parts.onResult(result);
     await this.#parts.journal.append({ type: 'run.finished', stop: reason, result });
     return result;

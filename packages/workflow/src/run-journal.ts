@@ -60,6 +60,7 @@ export class RunJournal {
   lease: Lease;
   readonly #parts: RunJournalParts;
   #tail: Promise<void> = Promise.resolve();
+  #lost = false;
 
   constructor(parts: RunJournalParts, past: readonly JournalRecord[]) {
     this.#parts = parts;
@@ -76,6 +77,17 @@ export class RunJournal {
     return done;
   }
 
+  /** Somebody else has the run now: nothing more is written. */
+  lose(): void {
+    this.#lost = true;
+  }
+
+  /** Throws `FENCED` once the journal is known to be somebody else's. */
+  assertHeld(): void {
+    if (!this.#lost) return;
+    throw new WorkflowError('FENCED', `run ${this.runId} was taken over: lease ${this.lease.epoch} is not the newest`);
+  }
+
   /** Tells the readers something that is not kept. */
   tell(
     event:
@@ -86,6 +98,7 @@ export class RunJournal {
   }
 
   async #write(bodies: readonly RecordBody[]): Promise<void> {
+    this.assertHeld();
     const first = this.state.seq;
     const at = this.#parts.clock();
     const records = bodies.map((body, index): JournalRecord => ({ ...body, seq: first + index + 1, at }));

@@ -5,12 +5,13 @@ import type { StoredRecord, WorkflowStore } from './store.ts';
 import { WorkflowError } from './workflow-error.ts';
 
 const LEASE_MS = 5_000;
-const ATTEMPTS = 20;
+/** Longer than a lease: a process that died with one holds nobody up for good. */
+const PATIENCE_MS = 2 * LEASE_MS;
 const PAUSE_MS = 25;
 
 /**
  * A journal that several runs append to, one short append at a time: a conversation, the calibration. Appends of one
- * process queue behind one another; another process is waited for briefly.
+ * process queue behind one another; another process is waited for, also one that died in the middle of an append.
  */
 export class SharedJournal {
   readonly #store: WorkflowStore;
@@ -54,14 +55,15 @@ export class SharedJournal {
   }
 
   async #lease(id: string): Promise<NonNullable<Awaited<ReturnType<WorkflowStore['acquire']>>>> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const until = performance.now() + PATIENCE_MS;
+    for (;;) {
       const lease = await this.#store.acquire(id, this.#owner, LEASE_MS);
       if (lease !== undefined) return lease;
+      if (performance.now() > until) throw new WorkflowError('LOCKED', `journal ${id} is in use elsewhere`);
       await new Promise((resolve) => {
         setTimeout(resolve, PAUSE_MS);
       });
     }
-    throw new WorkflowError('LOCKED', `journal ${id} is in use elsewhere`);
   }
 
   async #exclusively<T>(id: string, work: () => Promise<T>): Promise<T> {

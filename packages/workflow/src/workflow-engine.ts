@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { EventEmitter } from 'eventemitter3';
 
 import { fold } from './apply-record.ts';
@@ -9,20 +11,20 @@ import type { Engine } from './engine-contract.ts';
 import type {
   EngineOptions,
   ForkOptions,
+  PrepareOptions,
   PrunePolicy,
   ResumeOptions,
   RunFilter,
   StartOptions,
 } from './engine-options.ts';
 import { EngineParts } from './engine-parts.ts';
-import { canonical } from './fingerprint.ts';
-import { JOURNAL_VERSION, toBody, type JournalRecord, type RecordBody, type RecordOf } from './journal.ts';
+import { toBody, type JournalRecord, type RecordBody } from './journal.ts';
 import { LiveRun } from './live-run.ts';
 import { loadRun, type LoadedRun } from './load-run.ts';
-import type { Model } from './model.ts';
+import { createJournal, findRun, openRun, type RunAsk } from './open-run.ts';
 import { readOptions } from './read-options.ts';
 import { replayDecisions, type Replay } from './replay.ts';
-import type { RunEvent } from './run-events.ts';
+import { EventHub, type RunEvent } from './run-events.ts';
 import { toSummary, type RunInfo, type RunSummary } from './run-info.ts';
 import { assertUnfinished, resumeRecords } from './resume-records.ts';
 import { readRecords, RunJournal } from './run-journal.ts';
@@ -30,11 +32,14 @@ import type { RunState } from './run-state.ts';
 import type { Run } from './run.ts';
 import type { StepInstruction } from './step-instruction.ts';
 import type { RunResult } from './stop-reason.ts';
-import { DEFAULT_TERMINATION, type TerminationPolicy } from './termination-policy.ts';
+import type { Lease } from './store.ts';
+import type { TerminationPolicy } from './termination-policy.ts';
 import { WorkflowError } from './workflow-error.ts';
 
-const LEASE_MS = 30_000;
-const RENEW_MS = 10_000;
+/** A run that is driven elsewhere is looked at this many times per lease. */
+const LOOKS = 20;
+/** For what cannot be canceled. */
+const NEVER = new AbortController().signal;
 const RUN_ID = /^[\w.:-]{1,128}$/;
 
 /** A run about to be driven. */
@@ -48,13 +53,15 @@ interface Work {
   readonly first: readonly RecordBody[];
 }
 
+/** How a run gets its lease. */
+type Turn = Pick<ResumeOptions, 'fence' | 'wait'>;
+
 /** The engine behind `createEngine`. */
 export class WorkflowEngine implements Engine {
   readonly #parts: EngineParts;
   readonly #live = new Map<string, LiveRun>();
   readonly #emitter = new EventEmitter<Record<string, [RunEvent]>>();
   readonly #caller: CallerDriven;
-  #renewing: ReturnType<typeof setInterval> | undefined;
   #closed = false;
 
   constructor(options: EngineOptions) {
@@ -63,26 +70,44 @@ export class WorkflowEngine implements Engine {
   }
 
   start(workflow: Workflow, input: unknown, options: StartOptions = {}): Run {
-    this.#assertOpen();
-    const bound = workflow.bind(input);
-    assertPromptMode(workflow, bound);
-    const model = this.#parts.agentModel(workflow, bound);
-    const runId = options.runId ?? this.#parts.ids();
-    if (!RUN_ID.test(runId)) throw new WorkflowError('INVALID_ARGUMENTS', `bad run id: ${runId}`);
-    this.#parts.learn(workflow);
-    const joined = this.#live.get(runId);
+    const ask = this.#check(workflow, input, options);
+    const joined = this.#live.get(ask.runId);
     if (joined !== undefined) return joined;
-    return this.#launch(runId, options, (run) => this.#begin(run, workflow, bound, options, model));
+    return this.#launch(ask.runId, options, (run) => this.#begin(run, ask));
+  }
+
+  async prepare(workflow: Workflow, input: unknown, options: PrepareOptions = {}): Promise<string> {
+    const ask = this.#check(workflow, input, options);
+    const { runId } = ask;
+    const { store, clock } = this.#parts;
+    if (this.#live.has(runId) || (await findRun(this.#parts, ask)) !== undefined) return runId;
+    const opened = await openRun(this.#parts, ask, NEVER);
+    try {
+      const lease = await this.#acquire(runId);
+      const journal = new RunJournal({ runId, store, lease, hub: new EventHub(), clock, onEvent: this.#emit }, []);
+      await journal.append(opened.started);
+      await store.release(lease);
+      return runId;
+    } finally {
+      opened.leave?.();
+    }
   }
 
   resume(runId: string, options: ResumeOptions = {}): Run {
     this.#assertOpen();
+    const { fence } = options;
+    assertFence(runId, fence);
     const joined = this.#live.get(runId);
-    if (joined !== undefined) return joined;
+    if (joined !== undefined && fence === undefined) return joined;
+    // The caller could only get a lease because the one of the run here had ended.
+    joined?.lose();
     return this.#launch(runId, options, async (run) => {
-      const loaded = await loadRun(this.#parts.store, runId, this.#parts.find);
-      assertUnfinished(loaded);
-      return await this.#goOn(run, loaded, resumeRecords(loaded, options));
+      await joined?.result.catch(() => undefined);
+      const read = (loaded: LoadedRun): RecordBody[] => {
+        assertUnfinished(loaded);
+        return resumeRecords(loaded, options);
+      };
+      return await this.#goOn(run, read, options);
     });
   }
 
@@ -95,18 +120,18 @@ export class WorkflowEngine implements Engine {
       const { id: _id, conversationId: _conversation, ...header } = loaded.header;
       const conversationId = this.#parts.ids();
       const parent = { runId: parentId, seq: loaded.records.length };
-      await this.#create({ ...header, id: runId, conversationId, parent, createdAt: this.#parts.clock() });
+      await createJournal(this.#parts.store, {
+        ...header,
+        id: runId,
+        conversationId,
+        parent,
+        createdAt: this.#parts.clock(),
+      });
       const resumed = resumeRecords(loaded, options.patch === undefined ? {} : { answer: options.patch });
       const first = [...loaded.records.map(toBody), ...resumed];
       const { workflow, bound } = loaded;
-      return await this.#drive(run, {
-        workflow,
-        bound,
-        continuationId: conversationId,
-        owner: header.owner,
-        past: [],
-        first,
-      });
+      const work = { workflow, bound, continuationId: conversationId, owner: header.owner, past: [], first };
+      return await this.#leased(run, {}, (lease) => this.#drive(run, work, lease));
     });
   }
 
@@ -122,8 +147,15 @@ export class WorkflowEngine implements Engine {
     if (live !== undefined) return await live.cancel(by);
     const loaded = await loadRun(this.#parts.store, runId, this.#parts.find);
     if (fold(loaded.records).finished !== undefined) return;
-    const run = this.#launch(runId, {}, (handle) => this.#goOn(handle, loaded, []));
+    const run = this.#launch(runId, {}, (handle) => this.#goOn(handle, () => [], { wait: false }));
     await run.cancel(by);
+    await run.result;
+  }
+
+  async handOver(runId: string): Promise<void> {
+    const live = this.#live.get(runId);
+    live?.lose();
+    await live?.result.catch(() => undefined);
   }
 
   async get(runId: string): Promise<RunInfo | undefined> {
@@ -199,7 +231,7 @@ export class WorkflowEngine implements Engine {
     this.#closed = true;
     await Promise.all([...this.#live.values()].map((run) => run.cancel('close')));
     this.#caller.close();
-    clearInterval(this.#renewing);
+    this.#parts.leases.stop();
     await this.#parts.store.close();
   }
 
@@ -221,114 +253,92 @@ export class WorkflowEngine implements Engine {
       try {
         return await drive(self);
       } finally {
-        this.#live.delete(runId);
+        if (this.#live.get(runId) === self) this.#live.delete(runId);
       }
     });
     this.#live.set(runId, run);
     return run;
   }
 
+  /** Checks what can be checked before anything is written. */
+  #check(workflow: Workflow, input: unknown, options: StartOptions): RunAsk {
+    this.#assertOpen();
+    const bound = workflow.bind(input);
+    assertPromptMode(workflow, bound);
+    const model = this.#parts.agentModel(workflow, bound);
+    // A bad folder fails here, with nothing started.
+    this.#parts.rootsOf(options.roots);
+    const runId = options.runId ?? this.#parts.ids();
+    if (!RUN_ID.test(runId)) throw new WorkflowError('INVALID_ARGUMENTS', `bad run id: ${runId}`);
+    this.#parts.learn(workflow);
+    return { runId, workflow, bound, options, model };
+  }
+
   /** The first start of a run, or one more with the same id. */
-  async #begin(
-    run: LiveRun,
-    workflow: Workflow,
-    bound: BoundWorkflow,
-    options: StartOptions,
-    model: Model,
-  ): Promise<RunResult> {
-    const { store, conversations, ids, clock } = this.#parts;
-    const earlier = options.runId === undefined ? undefined : await store.header(options.runId);
-    if (earlier !== undefined) return await this.#rejoin(run, workflow, bound);
-    const owner = options.owner ?? options.session;
-    const continuation = readOptions(bound.input).continuation_id;
-    if (continuation !== undefined) await conversations.check(continuation, owner);
-    if (options.conversationId !== undefined) await conversations.open(options.conversationId, owner);
-    const known = options.conversationId ?? continuation;
-    const continuationId = known ?? ids();
-    const leave = known === undefined ? undefined : await conversations.turn(known, run.signal);
+  async #begin(run: LiveRun, ask: RunAsk): Promise<RunResult> {
+    const earlier = await findRun(this.#parts, ask);
+    if (earlier !== undefined) return await this.#goOn(run, () => []);
+    const { started, continuationId, owner, leave } = await openRun(this.#parts, ask, run.signal);
+    const { workflow, bound } = ask;
     try {
-      const past = known === undefined ? undefined : await conversations.history(known, this.#parts.historyTokens);
-      await this.#create({
-        id: run.runId,
-        kind: 'run',
-        version: JOURNAL_VERSION,
-        createdAt: clock(),
-        workflow: workflow.name,
-        workflowVersion: workflow.version,
-        conversationId: continuationId,
-        ...(owner === undefined ? {} : { owner }),
-      });
-      const conversation =
-        known === undefined || past === undefined ? {} : { conversation: { id: known, seq: past.seq } };
-      const started = { ...this.#startRecord(workflow, bound, options, model), ...conversation };
-      return await this.#drive(run, { workflow, bound, continuationId, owner, past: [], first: [started] });
+      const work = { workflow, bound, continuationId, owner, past: [], first: [started] };
+      return await this.#leased(run, {}, (lease) => this.#drive(run, work, lease));
     } finally {
       leave?.();
     }
   }
 
-  async #rejoin(run: LiveRun, workflow: Workflow, bound: BoundWorkflow): Promise<RunResult> {
-    const loaded = await loadRun(this.#parts.store, run.runId, this.#parts.find);
-    const same = loaded.workflow.name === workflow.name && canonical(loaded.start.input) === canonical(bound.input);
-    if (!same) throw new WorkflowError('CONFLICT', `run ${run.runId} is other work`);
-    return await this.#goOn(run, loaded, []);
+  /** Goes on with a run. It is read under its lease, so that nobody changes it in between; `first` is written first. */
+  async #goOn(run: LiveRun, first: (loaded: LoadedRun) => readonly RecordBody[], turn: Turn = {}): Promise<RunResult> {
+    return await this.#leased(run, turn, async (lease) => {
+      const loaded = await loadRun(this.#parts.store, run.runId, this.#parts.find);
+      const { workflow, bound, records, header } = loaded;
+      const written = first(loaded);
+      if (loaded.start.mode === 'caller')
+        throw new WorkflowError('INVALID_ARGUMENTS', `run ${run.runId} is driven by its caller`);
+      const continuationId = header.conversationId ?? this.#parts.ids();
+      const work = { workflow, bound, continuationId, owner: header.owner, past: records, first: written };
+      return await this.#drive(run, work, lease);
+    });
   }
 
-  async #goOn(run: LiveRun, loaded: LoadedRun, first: readonly RecordBody[]): Promise<RunResult> {
-    const { workflow, bound, records, header } = loaded;
-    if (loaded.start.mode === 'caller')
-      throw new WorkflowError('INVALID_ARGUMENTS', `run ${run.runId} is driven by its caller`);
-    const continuationId = header.conversationId ?? this.#parts.ids();
-    return await this.#drive(run, { workflow, bound, continuationId, owner: header.owner, past: records, first });
-  }
-
-  async #create(header: Parameters<EngineParts['store']['create']>[0]): Promise<void> {
-    if ((await this.#parts.store.create(header)) === 'created') return;
-    throw new WorkflowError('CONFLICT', `run ${header.id} exists already`);
-  }
-
-  #startRecord(
-    workflow: Workflow,
-    bound: BoundWorkflow,
-    options: StartOptions,
-    model: Model,
-  ): Omit<RecordOf<'run.started'>, 'seq' | 'at'> {
-    const { budget, deadlineAt, session, priority } = options;
-    const price = model.info?.price;
-    return {
-      type: 'run.started',
-      mode: 'engine',
-      workflow: workflow.name,
-      workflowVersion: workflow.version,
-      input: bound.input,
-      policy: { ...DEFAULT_TERMINATION, ...workflow.termination, ...options.termination },
-      canAsk: options.canAsk ?? false,
-      tools: this.#parts.toolsOf(workflow).map(({ name }) => name),
-      ...(budget === undefined ? {} : { budget }),
-      ...(deadlineAt === undefined ? {} : { deadlineAt }),
-      ...(session === undefined ? {} : { session }),
-      ...(priority === undefined ? {} : { priority }),
-      ...(price === undefined ? {} : { price: { input: price.input, output: price.output } }),
-    };
-  }
-
-  async #drive(run: LiveRun, work: Work): Promise<RunResult> {
-    const { store, clock, owner } = this.#parts;
+  async #drive(run: LiveRun, work: Work, lease: Lease): Promise<RunResult> {
+    const { store, clock, leases } = this.#parts;
     await this.#parts.calibration.load();
-    const lease = await store.acquire(run.runId, owner, LEASE_MS);
-    if (lease === undefined) throw new WorkflowError('LOCKED', `run ${run.runId} is driven elsewhere`);
     const journal = new RunJournal(
       { runId: run.runId, store, lease, hub: run.hub, clock, onEvent: this.#emit },
       work.past,
     );
-    run.journal = journal;
-    this.#renewLeases();
+    run.use(journal);
+    const leave = leases.keep(journal, () => run.lose());
     try {
       if (work.first.length > 0) await journal.append(...work.first);
       run.watchDeadline(journal.state.deadlineAt, clock);
       return await new RunDriver(await this.#driverParts(run, journal, work)).run();
     } finally {
-      await store.release(journal.lease);
+      leave();
+    }
+  }
+
+  async #leased<T>(run: LiveRun, { fence, wait = true }: Turn, work: (lease: Lease) => Promise<T>): Promise<T> {
+    const { store } = this.#parts;
+    const lease = fence ?? (await this.#acquire(run.runId, wait ? run.signal : undefined));
+    try {
+      return await work(lease);
+    } finally {
+      await store.release(lease);
+    }
+  }
+
+  /** The lease of a run. With a signal, one that another process drives is waited for until the signal fires. */
+  async #acquire(runId: string, signal?: AbortSignal): Promise<Lease> {
+    const { store, owner, leaseMs } = this.#parts;
+    for (;;) {
+      const lease = await store.acquire(runId, owner, leaseMs);
+      if (lease !== undefined) return lease;
+      if (signal === undefined || signal.aborted || !store.caps.multiProcess)
+        throw new WorkflowError('LOCKED', `run ${runId} is driven elsewhere`);
+      await sleep(leaseMs / LOOKS, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -337,9 +347,10 @@ export class WorkflowEngine implements Engine {
     journal: RunJournal,
     work: Work,
   ): Promise<ConstructorParameters<typeof RunDriver>[0]> {
-    const { models, roots, clock, drainMs, calibration } = this.#parts;
+    const { models, clock, drainMs, calibration } = this.#parts;
     const { workflow, bound, continuationId, owner } = work;
     const start = journal.state.start;
+    const roots = this.#parts.rootsLeft(start?.roots);
     return {
       ...(await this.#planParts(workflow, bound, start)),
       journal,
@@ -362,7 +373,8 @@ export class WorkflowEngine implements Engine {
     const { conversations, historyTokens, maxPromptTokens } = this.#parts;
     const seen = start?.conversation;
     const past = seen === undefined ? undefined : await conversations.history(seen.id, historyTokens, seen.seq);
-    return { workflow, bound, history: past?.exchanges ?? [], tools: this.#parts.toolsOf(workflow), maxPromptTokens };
+    const tools = this.#parts.toolsOf(workflow, start?.roots);
+    return { workflow, bound, history: past?.exchanges ?? [], tools, maxPromptTokens };
   }
 
   /** Adds the answer to the conversation and the expert's verdict, at half weight, to the calibration. */
@@ -379,20 +391,6 @@ export class WorkflowEngine implements Engine {
     const outcome = outcomeOf(state, verdict.ok, 0.5);
     if (outcome !== undefined) await calibration.record(result.runId, 'expert', outcome);
   }
-
-  #renewLeases(): void {
-    if (!this.#parts.store.caps.multiProcess || this.#renewing !== undefined) return;
-    this.#renewing = setInterval(() => {
-      for (const { journal } of this.#live.values()) void renew(this.#parts, journal);
-    }, RENEW_MS);
-    this.#renewing.unref();
-  }
-}
-
-async function renew({ store }: EngineParts, journal: RunJournal | undefined): Promise<void> {
-  if (journal === undefined) return;
-  const lease = await store.renew(journal.lease, LEASE_MS).catch(() => undefined);
-  if (lease !== undefined) journal.lease = lease;
 }
 
 function assertPromptMode(workflow: Workflow, bound: BoundWorkflow): void {
@@ -401,6 +399,11 @@ function assertPromptMode(workflow: Workflow, bound: BoundWorkflow): void {
     'INVALID_ARGUMENTS',
     `${workflow.name}: a step is for submitStep, a run starts with a prompt`,
   );
+}
+
+function assertFence(runId: string, fence: Lease | undefined): void {
+  if (fence === undefined || fence.id === runId) return;
+  throw new WorkflowError('INVALID_ARGUMENTS', `the fence of ${fence.id} is not one of run ${runId}`);
 }
 
 function outcomeOf(state: RunState, ok: boolean, weight: number): Outcome | undefined {

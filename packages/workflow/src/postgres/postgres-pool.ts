@@ -1,0 +1,58 @@
+/** A query as `pg` takes it. */
+export interface PostgresQuery {
+  readonly text: string;
+  readonly values?: unknown[];
+  /** Longest wait for the answer, in ms; the connection is of no use after it has passed. */
+  readonly query_timeout?: number;
+}
+
+/** What is used of an answer. */
+export interface PostgresAnswer {
+  readonly rows: readonly unknown[];
+  readonly rowCount: number | null;
+}
+
+/** A connection, by shape: a `PoolClient` of `pg` 8 fits. */
+export interface PostgresConnection {
+  readonly query: (query: PostgresQuery) => Promise<PostgresAnswer>;
+  /** Gives the connection back; `true` closes it. */
+  readonly release: (close?: boolean) => void;
+}
+
+/** A pool of connections, by shape: a `Pool` of `pg` 8 fits. */
+export interface PostgresPool {
+  readonly connect: () => Promise<PostgresConnection>;
+}
+
+/** A pool made here, and how to end it. */
+export interface OwnPool {
+  readonly pool: PostgresPool;
+  readonly end: () => Promise<void>;
+}
+
+/** Settings of a pool made from a URL. */
+export interface PoolSettings {
+  readonly url: string;
+  readonly poolSize: number;
+  readonly callTimeoutMs: number;
+}
+
+/**
+ * Makes a pool with the package `pg`. Connections that break while nobody uses them are dropped silently; the next
+ * call makes a new one.
+ */
+export async function createPool({ url, poolSize, callTimeoutMs }: PoolSettings): Promise<OwnPool> {
+  const { Pool } = await import('pg');
+  const pool = new Pool({
+    connectionString: url,
+    max: poolSize,
+    connectionTimeoutMillis: callTimeoutMs,
+    statement_timeout: callTimeoutMs,
+    idle_in_transaction_session_timeout: callTimeoutMs,
+    keepAlive: true,
+    application_name: 'exai-workflow',
+    allowExitOnIdle: true,
+  });
+  pool.on('error', () => undefined);
+  return { pool, end: () => pool.end() };
+}
