@@ -187,6 +187,23 @@ export const FAMILIES = {
   },
   mcp_resumes_total: { type: 'counter', help: 'Attempts to resume a session.', labels: { result: 'resume' } },
   mcp_draining: { type: 'gauge', help: '1 while the server drains.', labels: {}, merge: 'max' },
+  mcp_store_failed: {
+    type: 'gauge',
+    help: '1 while the store of the journals cannot be written.',
+    labels: {},
+    merge: 'max',
+  },
+  mcp_account_failed: {
+    type: 'gauge',
+    help: '1 while the limits shared with other servers grant nothing.',
+    labels: {},
+    merge: 'max',
+  },
+  mcp_account_leased: {
+    type: 'gauge',
+    help: 'Permits of the shared limits that this server has leased.',
+    labels: { provider: 'provider' },
+  },
   mcp_drains_total: { type: 'counter', help: 'Drains begun.', labels: {} },
   exai_faults_enabled: {
     type: 'gauge',

@@ -12,6 +12,10 @@ export interface ObservableServerStats {
   readonly bufferedBytesMax: number;
   readonly callsInFlight: number;
   readonly draining: boolean;
+  /** Whether the store of the journals cannot be written. Default false. */
+  readonly storeFailed?: boolean;
+  /** The limits it shares with other servers, if it does; `leased` is by provider. */
+  readonly account?: { readonly failed: boolean; readonly leased: Readonly<Record<string, number>> } | undefined;
   /** Whether the server can be told to misbehave. Default false. */
   readonly faults?: boolean;
 }
@@ -87,6 +91,15 @@ function serverSources(
     ['mcp_ws_buffered_bytes', gauge((now) => now.bufferedBytesMax)],
     ['mcp_requests_in_flight', gauge((now) => now.callsInFlight)],
     ['mcp_draining', gauge((now) => (now.draining ? 1 : 0))],
+    ['mcp_store_failed', gauge((now) => (now.storeFailed === true ? 1 : 0))],
+    ['mcp_account_failed', gauge((now) => (now.account?.failed === true ? 1 : 0))],
+    [
+      'mcp_account_leased',
+      (emit, scraping) => {
+        for (const [provider, leased] of Object.entries(stats(scraping)?.account?.leased ?? {}))
+          emit({ provider }, leased);
+      },
+    ],
     ['exai_faults_enabled', gauge((now) => (now.faults === true ? 1 : 0))],
   ]);
 }

@@ -66,7 +66,16 @@ export function runScript({ semaphore, provider, engine, server }: Components): 
   engine.emit('verdict', { runId: 'w1', ok: false });
   engine.emit('run.finished', { runId: 'w1', stop: { kind: 'complete', verified: true }, result: { steps: 2 } });
 
-  server.now = { sessions: 2, connections: 3, bufferedBytesMax: 4096, callsInFlight: 1, draining: true, faults: true };
+  server.now = {
+    sessions: 2,
+    connections: 3,
+    bufferedBytesMax: 4096,
+    callsInFlight: 1,
+    draining: true,
+    storeFailed: true,
+    account: { failed: true, leased: { glm: 2 } },
+    faults: true,
+  };
   server.emit('sessionStarted', {});
   server.emit('sessionEnded', { reason: 'expired' });
   server.emit('resumed', { ok: true });

@@ -50,6 +50,34 @@ export const draining: Panel = {
   lines: [{ expr: `max(${series('mcp_draining')})`, legend: 'draining' }],
 };
 
+const account: Panel = {
+  title: 'Shared limits failed',
+  description: '1 while the limits shared with other servers grant nothing.',
+  unit: 'short',
+  stat: 'value',
+  lines: [{ expr: `max(${series('mcp_account_failed')})`, legend: 'account' }],
+};
+
+const leased: Panel = {
+  title: 'Permits leased from the shared limits',
+  description: 'By this server, in use or not. Empty where the limits are its own.',
+  unit: 'short',
+  lines: [
+    {
+      expr: `sum by (provider, instance) (${series('mcp_account_leased')}) or vector(0)`,
+      legend: '{{provider}} {{instance}}',
+    },
+  ],
+};
+
+const store: Panel = {
+  title: 'Store failed',
+  description: '1 while the store of the journals cannot be written.',
+  unit: 'short',
+  stat: 'value',
+  lines: [{ expr: `max(${series('mcp_store_failed')})`, legend: 'store' }],
+};
+
 const faults: Panel = {
   title: 'Faults enabled',
   description: '1 while the server can be told to misbehave; 0 in earnest.',
@@ -71,7 +99,7 @@ export const serverPage: Page = {
   title: 'EXAI / Server',
   description: 'Calls, sessions and sockets of the reference server.',
   rows: [
-    { title: 'Now', panels: [sessions, inFlight, draining, faults] },
+    { title: 'Now', panels: [sessions, inFlight, draining, store, account, faults] },
     {
       title: 'Calls',
       panels: [
@@ -144,6 +172,7 @@ export const serverPage: Page = {
           lines: [{ expr: series('mcp_ws_buffered_bytes'), legend: '{{instance}}' }],
         },
         eventLoop,
+        leased,
         {
           title: 'Drains',
           description: 'Drains begun.',
