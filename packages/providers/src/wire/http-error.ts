@@ -1,5 +1,5 @@
 import type { ErrorClass, ProviderErrorCode } from '../chat/provider-error.ts';
-import { at, isRecord, numberOf, textOf } from '../json-value.ts';
+import { isRecord, numberOf, textOf } from '../json-value.ts';
 import type { ErrorInput } from './dialect.ts';
 
 /** The parts of an error body, whichever of the known forms it has. */
@@ -106,9 +106,4 @@ export function isContextOverflow(message: string): boolean {
 export function contextLimitIn(message: string): number | undefined {
   const numbers = [...message.matchAll(/\b(\d{4,7})\b/g)].map((match) => Number(match[1]));
   return numbers.length === 0 ? undefined : Math.min(...numbers);
-}
-
-/** The message inside an error body, for classification only. */
-export function messageOf(body: unknown): string {
-  return textOf(at(body, 'error', 'message')) ?? readErrorBody(body).message;
 }

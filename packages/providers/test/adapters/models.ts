@@ -16,8 +16,6 @@ export const DIALECTS = [
   ],
 ] as const;
 
-export type MakeModel = (typeof DIALECTS)[number][1];
-
 /** Quick back-off, so that tests of retries need no virtual clock. */
 export const QUICK: CommonOptions = { retry: { baseMs: 1 }, breaker: false };
 
