@@ -1,5 +1,6 @@
 /** What `npm start` runs: the reference server, on simulated providers where no key is set. */
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 import { ConfigError, describeServer, loadConfig, serve, unknownVariables } from '@exai/server';
 
@@ -14,11 +15,11 @@ async function start(): Promise<number> {
   try {
     for (const name of unknownVariables(process.env))
       console.error(`${name} is not a variable of this server and is ignored`);
-    const config = loadConfig({
-      EXAI_SIM_TIME_SCALE: DEFAULT_TIME_SCALE,
-      EXAI_ALLOWED_ROOTS: examples,
-      ...withValue(process.env),
-    });
+    const { faults } = readFlags();
+    const config = loadConfig(
+      { EXAI_SIM_TIME_SCALE: DEFAULT_TIME_SCALE, EXAI_ALLOWED_ROOTS: examples, ...withValue(process.env) },
+      { faults },
+    );
     return await serve(config, {
       onListening: (server) => {
         const { simulator } = server.models;
@@ -48,6 +49,15 @@ async function start(): Promise<number> {
   } catch (error) {
     console.error(ConfigError.is(error) ? error.message : error);
     return ConfigError.is(error) ? 2 : 1;
+  }
+}
+
+/** `npm start -- --faults` opens `POST /admin/faults`; everything else is set by variables. */
+function readFlags(): { faults: boolean } {
+  try {
+    return parseArgs({ options: { faults: { type: 'boolean', default: false } } }).values;
+  } catch (cause) {
+    throw new ConfigError('npm start', 'takes no other flag than --faults', process.argv.slice(2).join(' '), { cause });
   }
 }
 

@@ -6,8 +6,11 @@ import { WebSocket } from 'ws';
 export interface Ended {
   readonly ok: boolean;
   readonly code?: string;
+  readonly message?: string;
   readonly queuedMs: number;
   readonly tookMs: number;
+  /** What the tool says it took, without its wait at the door. */
+  readonly ranMs: number;
 }
 
 /** As `ExaiClient` does it. */
@@ -24,7 +27,8 @@ export class BenchClient {
     this.ws = ws;
     ws.on('message', (data: Buffer) => this.#hear(data.toString('utf8')));
     ws.on('close', () => {
-      for (const { resolve } of this.#waiting.values()) resolve({ ok: false, code: 'CLOSED', queuedMs: 0, tookMs: 0 });
+      for (const { resolve } of this.#waiting.values())
+        resolve({ ok: false, code: 'CLOSED', queuedMs: 0, tookMs: 0, ranMs: 0 });
     });
   }
 
@@ -68,8 +72,10 @@ export class BenchClient {
     waiting.resolve({
       ok: frame.type === 'result' && (frame.stop === undefined || frame.stop.kind === 'complete'),
       code: frame.error?.code ?? frame.stop?.kind,
+      message: frame.error?.message,
       queuedMs: frame.timing?.queuedMs ?? 0,
       tookMs,
+      ranMs: frame.structured?.ranMs ?? tookMs,
     });
   }
 }

@@ -25,6 +25,7 @@ const twelve: Tool = {
   providerOf: (args) => (args as { provider: string }).provider,
   run: async ({ arguments: args, session, signal, deadlineAt, emit }) => {
     const { provider, stepMs } = args as { provider: string; stepMs: number };
+    const startedAt = performance.now();
     const model = server.models.model({ tool: 'twelve', role: 'agent', provider });
     for (let step = 1; step <= STEPS; step += 1) {
       const request = {
@@ -35,13 +36,14 @@ const twelve: Tool = {
       for await (const event of stream) if (event.type === 'granted') emit({ type: 'waited', ms: event.waitedMs ?? 0 });
       await stream.final();
     }
-    return { text: 'done', stop: { kind: 'complete', verified: false } };
+    const structured = { ranMs: performance.now() - startedAt };
+    return { text: 'done', structured, stop: { kind: 'complete', verified: false } };
   },
 };
 
 const config = JSON.parse(process.argv[2] ?? '{}');
 const server = await createServer(
-  { port: 0, store: 'memory', audit: false, resultTtlMs: 2000, ...config },
+  { port: 0, store: 'memory', audit: false, resultTtlMs: 60_000, ...config },
   { tools: [noop, twelve] },
 );
 await server.listen();

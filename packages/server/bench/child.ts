@@ -1,5 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+import { buildScript } from './build.ts';
 
 /** A process under measurement. */
 export interface Child {
@@ -9,9 +12,14 @@ export interface Child {
 }
 
 /** Starts a bench process and waits until it says where it listens. */
-export async function startChild(script: string, config: unknown = {}): Promise<Child> {
-  const child: ChildProcess = fork(new URL(script, import.meta.url), [JSON.stringify(config)], {
-    execArgv: ['--conditions=@exai/source', '--expose-gc', '--import', 'tsx'],
+export async function startChild(
+  script: string,
+  config: unknown = {},
+  nodeArgs: readonly string[] = [],
+): Promise<Child> {
+  const file = fileURLToPath(await buildScript(script));
+  const child: ChildProcess = fork(file, [JSON.stringify(config)], {
+    execArgv: ['--expose-gc', ...nodeArgs],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const [{ url }] = await once(child, 'message');

@@ -58,13 +58,17 @@ async function compare(full: boolean): Promise<Bar[]> {
 async function race(serverUrl: string, peer: () => Promise<void>, full: boolean): Promise<Bar> {
   const client = await BenchClient.open(serverUrl);
   const ours = async (): Promise<void> => {
-    const { ok, code } = await client.call('chat', { prompt: 'hello', provider: 'kimi', model: 'moonshot-v1-8k' });
-    if (!ok) throw new Error(`our chat ended with ${code}`);
+    const { ok, code, message } = await client.call('chat', {
+      prompt: 'hello',
+      provider: 'kimi',
+      model: 'moonshot-v1-8k',
+    });
+    if (!ok) throw new Error(`our chat ended with ${code}: ${message}`);
   };
-  const calls = full ? 3000 : 400;
+  const calls = full ? 3000 : 200;
   const ratios: number[] = [];
   const each: string[] = [];
-  for (const call of [ours, peer]) await perSecond(call, 200);
+  for (const call of [ours, peer]) await perSecond(call, full ? 2000 : 400);
   for (let round = 0; round < (full ? 5 : 3); round += 1) {
     const [a, b] = [await perSecond(ours, calls), await perSecond(peer, calls)];
     ratios.push(a / b);

@@ -1,5 +1,10 @@
+import { clock24 } from './dom.js';
+
 const KEEP = 300;
 const HEIGHT = 190;
+const SHORTEST_SECONDS = 60;
+const LONGEST_SECONDS = 300;
+const GAP_SECONDS = 5;
 
 /** A stepped chart of permits in use per provider and of calls waiting, fed by snapshots and drawn by uPlot. */
 export function createChart(place) {
@@ -17,11 +22,18 @@ export function createChart(place) {
           name,
           times.map(() => null),
         );
-    times.push(snapshot.at / 1000);
-    for (const [name, points] of series) points.push(values.get(name) ?? 0);
-    if (times.length > KEEP) for (const points of [times, ...series.values()]) points.shift();
+    const last = times.at(-1);
+    // While nothing was heard nothing is known: the line breaks off.
+    if (last !== undefined && snapshot.at / 1000 - last > GAP_SECONDS) push(last + 1, () => null);
+    push(snapshot.at / 1000, (name) => values.get(name) ?? 0);
     if (plot === undefined || isNew) draw();
     else plot.setData([times, ...series.values()]);
+  }
+
+  function push(time, valueOf) {
+    times.push(time);
+    for (const [name, points] of series) points.push(valueOf(name));
+    if (times.length > KEEP) for (const points of [times, ...series.values()]) points.shift();
   }
 
   function draw() {
@@ -44,8 +56,19 @@ export function createChart(place) {
         height: HEIGHT,
         legend: { live: false },
         cursor: { show: false },
-        scales: { y: { range: (_, __, max) => [0, Math.max(1, max)] } },
-        axes: [axis, { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500], size: 36 }],
+        scales: {
+          x: { range: (_, min, max) => [max - Math.min(LONGEST_SECONDS, Math.max(SHORTEST_SECONDS, max - min)), max] },
+          y: { range: (_, __, max) => [0, Math.max(1, max)] },
+        },
+        axes: [
+          {
+            ...axis,
+            incrs: [10, 30, 60, 120],
+            space: 80,
+            values: (_, splits) => splits.map((at) => clock24(at * 1000)),
+          },
+          { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500], size: 36 },
+        ],
         series: [{ label: 'time' }, ...lines],
       },
       [times, ...series.values()],

@@ -11,7 +11,10 @@ export function make(tag, { text, className, ...attributes } = {}, children = []
   return element;
 }
 
-/** Puts a table of rows into a place, or one line when there are none. `columns`: [title, cell(row), isNumber]. */
+/**
+ * Puts a table of rows into a place, or one line when there are none. `columns`: [title, cell(row), classes]; `number` is set right,
+ * `minor` gives way on a narrow screen.
+ */
 export function fillTable(place, columns, rows, whenEmpty) {
   if (rows.length === 0) {
     place.replaceChildren(make('span', { className: 'empty', text: whenEmpty }));
@@ -20,15 +23,13 @@ export function fillTable(place, columns, rows, whenEmpty) {
   const head = make(
     'tr',
     {},
-    columns.map(([title, , isNumber]) =>
-      make('th', { text: title, className: isNumber ? 'number' : '', scope: 'col' }),
-    ),
+    columns.map(([title, , className]) => make('th', { text: title, className, scope: 'col' })),
   );
   const body = rows.map((row) =>
     make(
       'tr',
       {},
-      columns.map(([, cell, isNumber]) => toCell(cell(row), isNumber)),
+      columns.map(([, cell, className]) => toCell(cell(row), className)),
     ),
   );
   const scroll = place.scrollTop;
@@ -36,8 +37,7 @@ export function fillTable(place, columns, rows, whenEmpty) {
   place.scrollTop = scroll;
 }
 
-function toCell(value, isNumber) {
-  const className = isNumber ? 'number' : '';
+function toCell(value, className) {
   return value instanceof Node ? make('td', { className }, [value]) : make('td', { className, text: value ?? '' });
 }
 
@@ -49,8 +49,14 @@ export function duration(ms) {
   return `${Math.floor(ms / 3_600_000)} h ${Math.floor((ms % 3_600_000) / 60_000)} min`;
 }
 
+/** 1 connection, 2 connections. */
+export const count = (number, noun) => `${number} ${noun}${number === 1 ? '' : 's'}`;
+
 /** The time of day of an epoch time. */
 export const clock = (at) => new Date(at).toLocaleTimeString();
+
+/** The same, as short as it can be. */
+export const clock24 = (at) => new Date(at).toLocaleTimeString([], { hourCycle: 'h23' });
 
 /** A long id, cut to what tells it apart. */
 export const short = (id) => (id.length > 14 ? `${id.slice(0, 6)}…${id.slice(-6)}` : id);

@@ -10,12 +10,15 @@ export function createFeed({ onSnapshot, onState }) {
   let token;
   let delayMs = FIRST_DELAY_MS;
   let timer;
+  let current;
 
   function connect() {
     clearTimeout(timer);
+    current?.close(1000);
     onState('connecting');
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
     const socket = new WebSocket(`${scheme}://${location.host}/ws`, 'exai.v1');
+    current = socket;
     const send = (frame) => socket.send(JSON.stringify(frame));
     let isWelcome = false;
 
@@ -28,6 +31,7 @@ export function createFeed({ onSnapshot, onState }) {
       }),
     );
     socket.addEventListener('message', ({ data }) => {
+      if (socket !== current) return;
       const frame = JSON.parse(data);
       if (frame.type === 'welcome') {
         isWelcome = true;
@@ -39,6 +43,7 @@ export function createFeed({ onSnapshot, onState }) {
       if (frame.seq !== undefined) send({ type: 'ack', seq: frame.seq });
     });
     socket.addEventListener('close', ({ code }) => {
+      if (socket !== current) return;
       if (NO_RETRY.has(code)) {
         onState('token', isWelcome || token !== undefined);
         return;

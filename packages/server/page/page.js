@@ -1,5 +1,5 @@
 import { createChart } from './chart.js';
-import { byId, duration } from './dom.js';
+import { byId, count, duration } from './dom.js';
 import { createFeed } from './feed.js';
 import { fillTables, fillTotals } from './tables.js';
 import { tierCards } from './tiers.js';
@@ -21,11 +21,17 @@ const feed = createFeed({
     const [text, tone] = STATES[state];
     byId('state').textContent = state === 'token' && wasRefused ? 'the token was refused' : text;
     byId('state').className = `chip ${tone}`;
+    main.classList.toggle('stale', state === 'lost' || state === 'connecting');
     login.hidden = state !== 'token';
+    byId('ask').textContent = "This server asks for a token. It stays in this page's memory.";
     if (state === 'token') byId('token').focus();
   },
   onSnapshot(snapshot) {
     main.hidden = false;
+    if (snapshot.scope === 'session') {
+      login.hidden = false;
+      byId('ask').textContent = "You see your own session. The admin token shows all; it stays in this page's memory.";
+    }
     chart ??= createChart(byId('chart'));
     byId('tiers').replaceChildren(...tierCards(snapshot));
     chart.add(snapshot);
@@ -34,7 +40,7 @@ const feed = createFeed({
     const simulated = snapshot.simulated.length > 0 ? ` · simulated: ${snapshot.simulated.join(', ')}` : '';
     const scope = snapshot.scope === 'session' ? ' · your session only' : '';
     byId('about').textContent =
-      `version ${snapshot.version} · up ${duration(snapshot.uptimeMs)} · ${snapshot.connections} connections${simulated}${scope}`;
+      `version ${snapshot.version} · up ${duration(snapshot.uptimeMs)} · ${count(snapshot.connections, 'connection')}${simulated}${scope}`;
     const banner = snapshot.draining
       ? 'The server is draining: it takes no new calls.'
       : snapshot.faults

@@ -67,10 +67,12 @@ program
     'speaks MCP on stdin and stdout: forwards to the server at EXAI_WS_HOST:EXAI_WS_PORT, starting one if none answers',
   )
   .option('--standalone', 'run everything in this process, with journals in memory')
-  .action(async (flags: { readonly standalone?: boolean }) => {
+  .option('--insecure-i-know', 'speak to a server of another machine without TLS')
+  .action(async (flags: { readonly standalone?: boolean; readonly insecureIKnow?: boolean }) => {
     const command = [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)] as const;
     const { runStdio } = await import('./stdio/run-stdio.ts');
-    process.exitCode = await runStdio(process.env, { standalone: flags.standalone === true, command }).catch(report);
+    const { standalone = false, insecureIKnow: allowPlaintext = false } = flags;
+    process.exitCode = await runStdio(process.env, { standalone, allowPlaintext, command }).catch(report);
     process.exit();
   });
 

@@ -48,6 +48,10 @@ export interface ServerEvents {
   };
   /** Somebody was not let in. */
   refused: { readonly code: ErrorCode; readonly address: string };
+  /** The store of the journals failed, or is well again. */
+  storeChanged: { readonly failure: string | undefined };
+  /** The limits that are shared with other servers can be used again, or cannot. */
+  accountChanged: { readonly failure: string | undefined };
   draining: { readonly reason: 'drain'; readonly graceMs: number };
 }
 
@@ -65,6 +69,8 @@ export class ServerEventHub {
     finished: new Set(),
     shed: new Set(),
     refused: new Set(),
+    storeChanged: new Set(),
+    accountChanged: new Set(),
     draining: new Set(),
   };
 

@@ -6,9 +6,10 @@ export { describeServer } from './compose/describe-server.ts';
 export { serve } from './compose/serve.ts';
 export { VERSION } from './version.ts';
 
-export type { CallAsk, CallEvent, CallHandle, CallResult, CallService } from './calls/call-service.ts';
+export type { CallAsk, CallEvent, CallHandle, CallResult } from './calls/call-ask.ts';
+export type { CallService } from './calls/call-service.ts';
 export type { Tool, ToolContext, ToolEvent, ToolResult } from './calls/tool.ts';
-export type { ExaiServer, ServerExtras, ServerStats } from './compose/create-server.ts';
+export type { ExaiServer, ServerExtras, ServerStats } from './compose/exai-server.ts';
 export type { ServeOptions } from './compose/serve.ts';
 export type { Environment } from './config/load-config.ts';
 export type { ServerConfig, ServerConfigInput } from './config/server-config.ts';

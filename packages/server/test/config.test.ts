@@ -1,4 +1,4 @@
-import { ConfigError, loadConfig } from '@exai/server';
+import { ConfigError, createServer, loadConfig } from '@exai/server';
 import { describe, expect, it } from 'vitest';
 
 function refusalOf(env: Record<string, string>, overrides = {}): ConfigError {
@@ -63,6 +63,13 @@ describe('loadConfig', () => {
     ['a session limit above the global one', { EXAI_WS_SESSION_MAX_INFLIGHT: '6' }, 'EXAI_WS_SESSION_MAX_INFLIGHT'],
     ['a time-out above the call deadline', { KIMI_WEB_THINKING_TIMEOUT_SECS: '900' }, 'EXAI_CHAT_DEADLINE_SECS'],
     ['a session time-out below the call deadline', { SESSION_TIMEOUT_SECS: '900' }, 'SESSION_TIMEOUT_SECS'],
+    [
+      'a store beside PostgreSQL that keeps nothing',
+      { EXAI_STORE: 'memory', EXAI_POSTGRES_URL: 'postgres://me@host/db' },
+      'EXAI_STORE',
+    ],
+    ['limits in something that is not Redis', { EXAI_REDIS_URL: 'http://127.0.0.1:6379' }, 'EXAI_REDIS_URL'],
+    ['a database that is not PostgreSQL', { EXAI_POSTGRES_URL: 'mysql://me@host/db' }, 'EXAI_POSTGRES_URL'],
     ['another host without a token', { EXAI_WS_HOST: '0.0.0.0' }, 'EXAI_WS_TOKEN'],
     ['another host without TLS', { EXAI_WS_HOST: '0.0.0.0', EXAI_WS_TOKEN: 'secret' }, 'EXAI_WS_HOST'],
   ])('refuses to start with %s', (_, env, variable) => {
@@ -75,6 +82,17 @@ describe('loadConfig', () => {
     expect(refusalOf({ ZAI_API_KEY: 'k' }, faults).rule).toContain('real provider key');
     expect(refusalOf({}, { faults: true }).rule).toContain('EXAI_WS_ADMIN_TOKEN');
   });
+
+  it.each(['/no/such/folder', '/', '/etc/hostname'])(
+    'refuses to start with %s as a folder for the file tools',
+    async (root) => {
+      await expect(createServer({ allowedRoots: [root], store: 'memory', port: 0 })).rejects.toMatchObject({
+        name: 'ConfigError',
+        variable: 'EXAI_ALLOWED_ROOTS',
+        value: root,
+      });
+    },
+  );
 
   it('never shows a secret', () => {
     const error = refusalOf({ EXAI_WS_ADMIN_TOKEN: 'short' });

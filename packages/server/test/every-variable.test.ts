@@ -186,6 +186,19 @@ const proofs: Record<string, () => Promise<void>> = {
     await start({ EXAI_STORE: 'file', EXAI_DATA_DIR: dir });
     expect(existsSync(join(dir, 'journals'))).toBe(true);
   },
+  EXAI_REDIS_URL: async () => {
+    const error: unknown = await start({ EXAI_REDIS_URL: 'redis://:secret@127.0.0.1:1' }).catch((reason) => reason);
+    expect(error).toMatchObject({ variable: 'EXAI_REDIS_URL', value: '(hidden)' });
+    expect(String(error)).toContain('ECONNREFUSED');
+    expect(String(error)).not.toContain('secret');
+  },
+  EXAI_POSTGRES_URL: async () => {
+    const gone = { EXAI_STORE: 'file', EXAI_POSTGRES_URL: 'postgres://me:secret@127.0.0.1:1/journals' };
+    const error: unknown = await start(gone).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ variable: 'EXAI_POSTGRES_URL', value: '(hidden)' });
+    expect(String(error)).toContain('ECONNREFUSED');
+    expect(String(error)).not.toContain('secret');
+  },
   EXAI_DATA_DIR: async () => {
     const dir = join(await mkdtemp(join(tmpdir(), 'exai-env-')), 'elsewhere');
     await start({ EXAI_STORE: 'file', EXAI_DATA_DIR: dir });

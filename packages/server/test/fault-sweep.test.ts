@@ -13,6 +13,8 @@ interface Stage {
 
 /** One run at a time and one permit, so that a call can be held at the door or at the gate by another session. */
 const config = { maxRuns: 1, globalMaxInFlight: 1, sessionMaxInFlight: 1, glmMaxInFlight: 1, resumeWindowMs: 400 };
+/** A store across the network needs its time before a call asks for its permit. */
+const HOLD_MS = process.env['TEST_POSTGRES_URL'] === undefined ? 150 : 3000;
 const long = 'a long story about a patient reader '.repeat(20);
 
 const stages: Stage[] = [
@@ -35,7 +37,7 @@ const stages: Stage[] = [
     name: 'waiting for a permit',
     reach: async (server, client) => {
       const other = await connect(server);
-      other.call('first', 'chat', chatOf(150));
+      other.call('first', 'chat', chatOf(HOLD_MS));
       await other.next('accepted', 'first');
       await until(() => server.semaphore.stats().global.held === 1, 'another session holds the permit');
       client.call('x', 'chat', chatOf(30));
@@ -134,6 +136,65 @@ describe.each(stages)('a call that is $name', ({ reach }) => {
     for (const session of server.sessions.values()) server.sessions.end(session, 'closed');
     await until(() => server.stats().kept === 0, 'every map is empty');
     await until(() => server.semaphore.stats().sessions === 0, 'the semaphore forgot the sessions');
+    expect(server.semaphore.stats().global).toMatchObject({ held: 0, waiting: 0, leaked: 0, leaksDetected: 0 });
+  });
+});
+
+/** Steps of the protocol before there is a call, or between two connections of one. */
+const steps: { name: string; cut(server: ExaiServer): Promise<void> }[] = [
+  {
+    name: 'before its hello',
+    cut: async (server) => (await connect(server, { hello: false })).ws.terminate(),
+  },
+  {
+    name: 'after its hello, before the welcome',
+    cut: async (server) => {
+      const client = await connect(server, { hello: false });
+      client.hello();
+      client.ws.terminate();
+    },
+  },
+  {
+    name: 'in the middle of a frame',
+    cut: async (server) => {
+      const client = await connect(server);
+      client.ws.send('{"type":"call","id":"x",', { fin: false });
+      client.ws.terminate();
+    },
+  },
+  {
+    name: 'after a call and its cancel, before any answer',
+    cut: async (server) => {
+      const client = await connect(server);
+      client.call('x', 'chat', chatOf(60_000));
+      client.send({ type: 'cancel', id: 'x' });
+      client.ws.terminate();
+    },
+  },
+  {
+    name: 'while it resumes, again and again',
+    cut: async (server) => {
+      const client = await connect(server);
+      const { sessionId, resumeToken } = client.welcome;
+      client.call('x', 'chat', chatOf(60_000));
+      await client.next('accepted', 'x');
+      client.ws.terminate();
+      for (let n = 0; n < 5; n += 1) {
+        const back = await connect(server, { hello: false });
+        back.hello({ resume: { sessionId, resumeToken, lastSeq: 0 } });
+        back.ws.terminate();
+      }
+    },
+  },
+];
+
+describe('a connection that is cut for ever', () => {
+  it.each(steps)('$name: nothing is kept, no permit is held', async ({ cut }) => {
+    const server = await startServer({ ...config, resumeWindowMs: 100 });
+    await cut(server);
+    await until(() => server.stats().connections === 0, 'the connections are gone', 30_000);
+    await until(() => server.stats().kept === 0, 'every map is empty', 30_000);
+    await until(() => server.semaphore.stats().sessions === 0, 'the semaphore forgot the sessions', 30_000);
     expect(server.semaphore.stats().global).toMatchObject({ held: 0, waiting: 0, leaked: 0, leaksDetected: 0 });
   });
 });

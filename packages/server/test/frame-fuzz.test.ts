@@ -186,6 +186,8 @@ function connectionParts(server: ExaiServer): WsConnectionParts {
     authenticator,
     views,
     limits: { ...config, maxDeadlineMs: 3_600_000, messagesPerSecond: 1_000_000, bytesPerSecond: 1_000_000_000 },
+    rootsOf: () => undefined,
+    address: '127.0.0.1',
     onWelcome: () => undefined,
     onResumeFailed: () => undefined,
     onRefused: () => undefined,

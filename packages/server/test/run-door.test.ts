@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { CallError } from '../src/calls/call-error.ts';
-import { type DoorPass, RunDoor } from '../src/door/run-door.ts';
+import { type DoorAnswer, type DoorPass, type DoorPlace, RunDoor } from '../src/door/run-door.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
@@ -11,11 +11,11 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const never = new AbortController().signal;
+const cancelled = new CallError('CANCELLED', 'no');
 
-function ask(session: string, extra: { provider?: string; leftMs?: number; signal?: AbortSignal } = {}) {
-  const { provider = 'glm', leftMs = 1e9, signal = never } = extra;
-  return { provider, session, tool: 'debug', deadlineAt: Date.now() + leftMs, signal };
+function ask(session: string, extra: { provider?: string; leftMs?: number } = {}) {
+  const { provider = 'glm', leftMs = 1e9 } = extra;
+  return { provider, session, tool: 'debug', deadlineAt: Date.now() + leftMs };
 }
 
 function codeOf(run: () => unknown): string | undefined {
@@ -33,7 +33,7 @@ function visitor(door: RunDoor, admitted: string[]) {
   const passes = new Map<string, DoorPass>();
   return {
     passes,
-    enter(session: string, name: string, extra = {}): void {
+    enter(session: string, name: string, extra = {}): DoorAnswer {
       const answer = door.enter(ask(session, extra));
       const take = (pass: DoorPass): void => {
         admitted.push(name);
@@ -41,6 +41,7 @@ function visitor(door: RunDoor, admitted: string[]) {
       };
       if ('pass' in answer) take(answer.pass);
       else answer.waiting.then(take, (error) => admitted.push(`${name}:${error.code}`));
+      return answer;
     },
   };
 }
@@ -81,7 +82,7 @@ describe('the door', () => {
     const door = new RunDoor({ maxRuns: { glm: 1 }, maxWaiting: 100 });
     const first = door.enter(ask('a'));
     await vi.advanceTimersByTimeAsync(1000);
-    if ('pass' in first) first.pass.leave();
+    if ('pass' in first) first.pass.leave(true);
     door.enter(ask('a'));
     for (let index = 0; index < 4; index += 1) door.enter(ask('a'));
     expect(codeOf(() => door.enter(ask('a', { leftMs: 3000 })))).toBe('OVER_CAPACITY');
@@ -103,21 +104,26 @@ describe('the door', () => {
     expect(codeOf(() => door.enter(ask('a')))).toBe('OVER_CAPACITY');
   });
 
-  it('takes a waiter out on abort, at its deadline, and when too little time is left at its turn', async () => {
+  it('takes a waiter out when it withdraws, at its deadline, and when too little time is left at its turn', async () => {
     const door = new RunDoor({ maxRuns: { glm: 1 }, maxWaiting: 100 });
     const admitted: string[] = [];
     const { enter, passes } = visitor(door, admitted);
-    const controller = new AbortController();
     enter('a', 'runs');
-    enter('a', 'aborted', { signal: controller.signal });
+    const withdrawn = enter('a', 'withdrawn');
     enter('a', 'expires', { leftMs: 100 });
     enter('a', 'too-late', { leftMs: 1500 });
     enter('a', 'fits');
-    controller.abort(new CallError('CANCELLED', 'no'));
+    if ('waiting' in withdrawn) withdrawn.withdraw(cancelled);
     await vi.advanceTimersByTimeAsync(1000);
-    passes.get('runs')?.leave();
+    passes.get('runs')?.leave(true);
     await vi.advanceTimersByTimeAsync(0);
-    expect(admitted).toEqual(['runs', 'aborted:CANCELLED', 'expires:QUEUE_TIMEOUT', 'too-late:QUEUE_TIMEOUT', 'fits']);
+    expect(admitted).toEqual([
+      'runs',
+      'withdrawn:CANCELLED',
+      'expires:QUEUE_TIMEOUT',
+      'too-late:QUEUE_TIMEOUT',
+      'fits',
+    ]);
     passes.get('fits')?.leave();
     expect(door.size).toBe(0);
   });
@@ -136,7 +142,7 @@ describe('the door', () => {
 
   it('never runs more than its places beside one run per session, never idles while one may start, and forgets everyone', () => {
     const step = fc.record({
-      kind: fc.constantFrom('enter', 'enter', 'leave', 'abort'),
+      kind: fc.constantFrom('enter', 'enter', 'leave', 'withdraw'),
       session: fc.integer({ min: 0, max: 4 }),
       pick: fc.nat(),
     });
@@ -144,16 +150,15 @@ describe('the door', () => {
       fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 60 }), async (limit, steps) => {
         const door = new RunDoor({ maxRuns: { glm: limit }, maxWaiting: 1000 });
         const running: { session: string; pass: DoorPass }[] = [];
-        const waiting: { session: string; abort: AbortController }[] = [];
+        const waiting: { session: string; place: DoorPlace }[] = [];
         for (const { kind, session, pick } of steps) {
           if (kind === 'enter') {
-            const abort = new AbortController();
             const name = `s${session}`;
-            const answer = door.enter(ask(name, { signal: abort.signal }));
+            const answer = door.enter(ask(name));
             const take = (pass: DoorPass): void => void running.push({ session: name, pass });
             if ('pass' in answer) take(answer.pass);
             else {
-              const entry = { session: name, abort };
+              const entry = { session: name, place: answer };
               waiting.push(entry);
               const gone = (): void => void waiting.splice(waiting.indexOf(entry), 1);
               answer.waiting.then((pass) => {
@@ -162,14 +167,14 @@ describe('the door', () => {
               }, gone);
             }
           } else if (kind === 'leave' && running.length > 0) running.splice(pick % running.length, 1)[0]?.pass.leave();
-          else if (waiting.length > 0) waiting[pick % waiting.length]?.abort.abort();
+          else if (waiting.length > 0) waiting[pick % waiting.length]?.place.withdraw(cancelled);
           await Promise.resolve();
           await Promise.resolve();
           const sessions = new Set(running.map((run) => run.session));
           expect(running.length).toBeLessThanOrEqual(Math.max(limit, limit - 1 + sessions.size));
           expect(waiting.every((entry) => running.length >= limit && sessions.has(entry.session))).toBe(true);
         }
-        for (const { abort } of waiting) abort.abort();
+        for (const { place } of waiting) place.withdraw(cancelled);
         while (running.length > 0) {
           running.shift()?.pass.leave();
           await Promise.resolve();

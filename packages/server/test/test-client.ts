@@ -85,7 +85,7 @@ export class TestClient {
     return this.until(() => this.ends(id)[0], `the end of ${id}`);
   }
 
-  async until<T>(find: () => T | undefined, what: string, ms = 10_000): Promise<T> {
+  async until<T>(find: () => T | undefined, what: string, ms = 15_000): Promise<T> {
     const endsAt = Date.now() + ms;
     for (;;) {
       const found = find();

@@ -36,6 +36,8 @@ export class AuditLog {
       events.on('sessionEnded', (event) => this.write('sessionEnded', event)),
       events.on('finished', (event) => this.write('call', event)),
       events.on('shed', (event) => this.write('shed', event)),
+      events.on('storeChanged', (event) => this.write('store', event)),
+      events.on('accountChanged', (event) => this.write('account', event)),
       events.on('draining', (event) => this.write('draining', event)),
       events.on('refused', (event) => {
         if (this.#mayWriteRefusal()) this.write('refused', event);

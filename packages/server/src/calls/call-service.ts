@@ -1,62 +1,16 @@
 import type { DoorAnswer, DoorPass, RunDoor } from '../door/run-door.ts';
-import type { CallOutcome, ServerEventHub, Transport } from '../events.ts';
-import { MAX_DEADLINE_MS, TOOL_SUFFIX, type ErrorCode, type WireError } from '../protocol/index.ts';
+import type { ServerEventHub } from '../events.ts';
+import { MAX_DEADLINE_MS } from '../protocol/index.ts';
 
+import type { CallAsk, CallHandle } from './call-ask.ts';
 import { CallError } from './call-error.ts';
+import { CallReporter, plainName } from './call-reporter.ts';
 import { canonicalJson, digest } from './canonical-json.ts';
 import { KeptResults } from './kept-results.ts';
+import { OpenWorks } from './open-works.ts';
 import { toCallError } from './to-call-error.ts';
 import type { Tool, ToolResult } from './tool.ts';
 import { Work } from './work.ts';
-
-/** One call as a transport hands it in. */
-export interface CallAsk {
-  readonly transport: Transport;
-  readonly principal: string;
-  /** Whose permits and whose turn: the session tier's key. */
-  readonly session: string;
-  /** With or without the suffix `_EXAI-WS`. */
-  readonly tool: string;
-  readonly arguments: unknown;
-  /** Milliseconds from now. @defaultValue the tool's own: chat 600 s, workflow tools 3600 s */
-  readonly deadlineMs?: number;
-  /** @defaultValue 'interactive' */
-  readonly priority?: 'interactive' | 'batch';
-  /** The same key and arguments join the running call or get its result; other arguments are a conflict. */
-  readonly idempotencyKey?: string;
-  readonly traceparent?: string;
-  /** Gets `accepted`, then any number of `progress` and `chunk`, then exactly one `result` or `error`; or one `error` alone. */
-  readonly onEvent: (event: CallEvent) => void;
-}
-
-/** What a call tells whoever made it. */
-export type CallEvent =
-  | {
-      readonly type: 'accepted';
-      readonly state: 'queued' | 'running';
-      readonly queued?: number;
-      readonly estimatedWaitMs?: number;
-      readonly runId: string;
-    }
-  /** `progress` grows by 1 each time. */
-  | { readonly type: 'progress'; readonly progress: number; readonly message: string }
-  | { readonly type: 'chunk'; readonly index: number; readonly delta: string }
-  | CallResult
-  | { readonly type: 'error'; readonly error: WireError };
-
-/** The good end of a call. */
-export interface CallResult extends ToolResult {
-  readonly type: 'result';
-  readonly timing: { readonly queuedMs: number; readonly runMs: number };
-  readonly replayed: boolean;
-}
-
-/** A call that was made. */
-export interface CallHandle {
-  readonly work: Work | undefined;
-  /** Ends it now with `reason`'s code; without effect after its terminal event. The work ends when nobody else waits for it. */
-  cancel(reason: CallError): void;
-}
 
 /** A journaled run that nobody drives. */
 export interface AdoptedRun {
@@ -94,13 +48,15 @@ const DRAIN_RETRY_MS = 5000;
  */
 export class CallService {
   readonly #parts: CallServiceParts;
-  readonly #works = new Map<string, Work>();
-  readonly #openOf = new Map<string, number>();
+  readonly #works = new OpenWorks();
+  readonly #reporter: CallReporter;
+  readonly #wake = (at: number): void => this.#works.wakeBy(at);
   readonly #kept: KeptResults;
   #draining: CallError | undefined;
 
   constructor(parts: CallServiceParts) {
     this.#parts = parts;
+    this.#reporter = new CallReporter(parts.events);
     this.#kept = new KeptResults(parts.limits.resultTtlMs);
   }
 
@@ -110,7 +66,7 @@ export class CallService {
   }
 
   get inFlight(): number {
-    return this.#works.size;
+    return this.#works.count;
   }
 
   get tools(): ReadonlyMap<string, Tool> {
@@ -119,18 +75,17 @@ export class CallService {
 
   /** Entries of every map, for a test that nothing is kept. */
   get size(): number {
-    return this.#works.size + this.#openOf.size;
+    return this.#works.entries;
   }
 
   /** Makes a call. Never throws: every failure is its one `error` event, possibly before this returns. */
   run(ask: CallAsk): CallHandle {
     try {
       return this.#start(ask);
-    } catch (error) {
-      const failure = toCallError(error);
-      if (failure.code === 'OVER_CAPACITY' || failure.code === 'SERVER_DRAINING') this.#shed(failure, ask);
-      this.#finished(ask, this.#plain(ask.tool), { error: failure, queuedMs: 0, durationMs: 0, replayed: false });
-      ask.onEvent({ type: 'error', error: failure.toWire() });
+    } catch (reason) {
+      const error = toCallError(reason).toWire();
+      this.#reporter.ended(ask, { error, queuedMs: 0, durationMs: 0, replayed: false });
+      ask.onEvent({ type: 'error', error });
       return { work: undefined, cancel: () => undefined };
     }
   }
@@ -150,16 +105,16 @@ export class CallService {
       argsDigest: digest(tool.name, canonicalJson(run.args)),
       budgetMs: Math.max(1, run.deadlineAt - Date.now()),
       progressMs: this.#parts.limits.progressMs,
+      wake: this.#wake,
       keyed: true,
       resumed: true,
     });
     try {
       const answer = this.#enter(work);
-      this.#register(work);
+      this.#works.add(work);
       void this.#drive(work, answer);
       return true;
-    } catch (error) {
-      work.end(toCallError(error));
+    } catch {
       return false;
     }
   }
@@ -175,13 +130,13 @@ export class CallService {
   async close(reason: CallError, settleMs: number): Promise<void> {
     this.drain();
     for (const work of this.#works.values()) work.end(reason);
-    await within(settleMs, Promise.all([...this.#works.values()].map((work) => work.settled)));
+    await within(settleMs, Promise.all([...this.#works.values()].map((work) => work.whenSettled())));
   }
 
   /** Resolves when no work of this session runs any more, or after `maxMs`. */
   async whenIdle(session: string, maxMs: number): Promise<void> {
     const own = [...this.#works.values()].filter((work) => work.session === session);
-    await within(maxMs, Promise.all(own.map((work) => work.settled)));
+    await within(maxMs, Promise.all(own.map((work) => work.whenSettled())));
   }
 
   #start(ask: CallAsk): CallHandle {
@@ -195,7 +150,7 @@ export class CallService {
     const kept = ask.idempotencyKey === undefined ? undefined : this.#kept.get(runId);
     if (kept !== undefined) {
       assertSame(kept.argsDigest, argsDigest);
-      return this.#replay(ask, tool, provider, runId, kept.result);
+      return this.#replay(ask, provider, runId, kept.result);
     }
     const running = this.#works.get(runId);
     if (running !== undefined) {
@@ -209,7 +164,7 @@ export class CallService {
   }
 
   #tool(name: string): Tool {
-    const tool = this.#parts.tools.get(this.#plain(name));
+    const tool = this.#parts.tools.get(plainName(name));
     if (tool === undefined) {
       throw new CallError(
         'UNKNOWN_TOOL',
@@ -217,10 +172,6 @@ export class CallService {
       );
     }
     return tool;
-  }
-
-  #plain(name: string): string {
-    return name.endsWith(TOOL_SUFFIX) ? name.slice(0, -TOOL_SUFFIX.length) : name;
   }
 
   #arguments(tool: Tool, raw: unknown): unknown {
@@ -246,9 +197,9 @@ export class CallService {
     return `run_${digest(ask.principal, ask.idempotencyKey)}`;
   }
 
-  #replay(ask: CallAsk, tool: Tool, provider: string, runId: string, result: ToolResult): CallHandle {
+  #replay(ask: CallAsk, provider: string, runId: string, result: ToolResult): CallHandle {
     ask.onEvent({ type: 'accepted', state: 'running', runId });
-    this.#finished(ask, tool.name, { provider, stop: result.stop?.kind, queuedMs: 0, durationMs: 0, replayed: true });
+    this.#reporter.ended(ask, { provider, stop: result.stop?.kind, queuedMs: 0, durationMs: 0, replayed: true });
     ask.onEvent({ type: 'result', ...result, timing: { queuedMs: 0, runMs: 0 }, replayed: true });
     return { work: undefined, cancel: () => undefined };
   }
@@ -258,7 +209,7 @@ export class CallService {
     of: { tool: Tool; args: unknown; provider: string; argsDigest: string; runId: string },
   ): { work: Work; answer: DoorAnswer } {
     const { limits } = this.#parts;
-    const open = this.#openOf.get(ask.session) ?? 0;
+    const open = this.#works.of(ask.session);
     if (open >= limits.sessionMaxQueued) {
       throw new CallError('OVER_CAPACITY', `this session has ${open} unfinished calls, the most allowed`, {
         retryAfterMs: 1000,
@@ -267,150 +218,81 @@ export class CallService {
     }
     const fallback = of.tool.kind === 'chat' ? limits.chatDeadlineMs : limits.workflowDeadlineMs;
     const budgetMs = Math.min(ask.deadlineMs ?? fallback, MAX_DEADLINE_MS);
+    // Named one by one: a literal that begins with a spread is several times slower and outlives young collections.
     const work = new Work({
-      ...of,
+      tool: of.tool,
+      args: of.args,
+      provider: of.provider,
+      argsDigest: of.argsDigest,
+      runId: of.runId,
       session: ask.session,
       principal: ask.principal,
       priority: ask.priority === 'batch' ? -1 : 0,
       budgetMs,
       progressMs: limits.progressMs,
+      wake: this.#wake,
       keyed: ask.idempotencyKey !== undefined,
       resumed: false,
     });
     const answer = this.#enter(work);
-    this.#register(work);
-    if ('waiting' in answer) work.queuedAtDoor(answer.position, answer.estimatedWaitMs);
+    this.#works.add(work);
     return { work, answer };
   }
 
-  /** Asks the door. Work that is refused there ends, so that its timers do. */
   #enter(work: Work): DoorAnswer {
-    const { provider, session, deadlineAt } = work;
-    try {
-      return this.#parts.door.enter({
-        provider,
-        session,
-        tool: work.tool.name,
-        deadlineAt,
-        get signal() {
-          return work.signal;
-        },
-      });
-    } catch (error) {
-      work.end(toCallError(error));
-      throw error;
-    }
+    const { provider, session, deadlineAt, tool } = work;
+    const answer = this.#parts.door.enter({ provider, session, tool: tool.name, deadlineAt });
+    if ('waiting' in answer) work.queuedAtDoor(answer);
+    return answer;
   }
 
   /** Never rejects: whatever goes wrong is the end of the work. */
   async #drive(work: Work, answer: DoorAnswer): Promise<void> {
     let pass: DoorPass | undefined;
+    let completed = false;
     try {
       pass = 'pass' in answer ? answer.pass : await answer.waiting;
       const result = await work.runTool(pass.waitedMs);
+      completed = result !== undefined && result.replayed !== true;
       if (result !== undefined && work.keyed) this.#kept.keep(work.runId, work.argsDigest, result);
     } catch (error) {
       work.end(toCallError(error));
     } finally {
-      pass?.leave();
-      this.#forget(work);
+      pass?.leave(completed);
+      this.#works.remove(work);
+      work.markSettled();
     }
-  }
-
-  #register(work: Work): void {
-    this.#works.set(work.runId, work);
-    this.#openOf.set(work.session, (this.#openOf.get(work.session) ?? 0) + 1);
-  }
-
-  #forget(work: Work): void {
-    this.#works.delete(work.runId);
-    const open = (this.#openOf.get(work.session) ?? 1) - 1;
-    if (open > 0) this.#openOf.set(work.session, open);
-    else this.#openOf.delete(work.session);
-    work.markSettled();
   }
 
   #attach(ask: CallAsk, work: Work): CallHandle {
     const startedAt = performance.now();
-    const base = { tool: work.tool.name, provider: work.provider, transport: ask.transport, session: ask.session };
-    this.#parts.events.emit('called', base);
+    const { provider } = work;
+    this.#reporter.called(ask, work.tool.name, provider);
     let firstChunkMs: number | undefined;
-    const detach = work.attach((event) => {
+    const cancel = work.attach((event) => {
       if (event.type === 'chunk') firstChunkMs ??= performance.now() - startedAt;
       if (event.type === 'result' || event.type === 'error') {
-        const error = event.type === 'error' ? work.failure : undefined;
-        if (error?.code === 'OVER_CAPACITY' || error?.code === 'SERVER_DRAINING') this.#shed(error, ask);
-        this.#finished(ask, work.tool.name, {
-          provider: work.provider,
+        const [stop, replayed] = event.type === 'result' ? [event.stop?.kind, event.replayed] : [undefined, false];
+        const error = event.type === 'error' ? event.error : undefined;
+        const durationMs = performance.now() - startedAt;
+        this.#reporter.ended(ask, {
+          provider,
           error,
-          stop: event.type === 'result' ? event.stop?.kind : undefined,
+          stop,
           queuedMs: work.queuedMs,
-          durationMs: performance.now() - startedAt,
-          replayed: event.type === 'result' && event.replayed,
+          durationMs,
+          replayed,
           firstChunkMs,
         });
       }
       ask.onEvent(event);
     });
-    return { work, cancel: (reason) => detach(reason) };
+    return { work, cancel };
   }
-
-  #shed(error: CallError, ask: CallAsk): void {
-    this.#parts.events.emit('shed', {
-      reason: error.code,
-      code: error.code,
-      tool: this.#plain(ask.tool),
-      session: ask.session,
-      ...(error.details?.tier === undefined ? {} : { tier: error.details.tier }),
-    });
-  }
-
-  #finished(ask: CallAsk, tool: string, end: Finish): void {
-    const { error, stop, firstChunkMs } = end;
-    this.#parts.events.emit('finished', {
-      tool,
-      provider: end.provider ?? 'none',
-      transport: ask.transport,
-      session: ask.session,
-      principal: ask.principal,
-      outcome: outcomeOf(error?.code),
-      queuedMs: end.queuedMs,
-      durationMs: end.durationMs,
-      replayed: end.replayed,
-      ...(ask.traceparent === undefined ? {} : { traceparent: ask.traceparent }),
-      ...(error === undefined ? {} : { code: error.code }),
-      ...(stop === undefined ? {} : { stop }),
-      ...(firstChunkMs === undefined ? {} : { firstChunkMs }),
-    });
-  }
-}
-
-interface Finish {
-  readonly provider?: string;
-  readonly error?: CallError | undefined;
-  readonly stop?: string | undefined;
-  readonly queuedMs: number;
-  readonly durationMs: number;
-  readonly replayed: boolean;
-  readonly firstChunkMs?: number | undefined;
 }
 
 function assertSame(a: string, b: string): void {
   if (a !== b) throw new CallError('IDEMPOTENCY_CONFLICT', 'this idempotency key was used with other arguments');
-}
-
-const OUTCOMES: Partial<Record<ErrorCode, CallOutcome>> = {
-  CANCELLED: 'cancelled',
-  DEADLINE_EXCEEDED: 'timeout',
-  QUEUE_TIMEOUT: 'timeout',
-  OVER_CAPACITY: 'shed',
-  SERVER_DRAINING: 'shed',
-  RATE_LIMITED: 'shed',
-  CIRCUIT_OPEN: 'shed',
-};
-
-function outcomeOf(code: ErrorCode | undefined): CallOutcome {
-  return code === undefined ? 'ok' : (OUTCOMES[code] ?? 'error');
 }
 
 async function within(ms: number, done: Promise<unknown>): Promise<void> {

@@ -44,9 +44,9 @@ export interface ToolContext {
 /** What a tool hands back. A rejection becomes the call's `error` frame. */
 export interface ToolResult {
   readonly text: string;
-  readonly structured?: Readonly<Record<string, unknown>>;
-  readonly stop?: StopReason;
-  readonly usage?: UsageReport;
+  readonly structured?: Readonly<Record<string, unknown>> | undefined;
+  readonly stop?: StopReason | undefined;
+  readonly usage?: UsageReport | undefined;
   /** It was done before, by an earlier process. */
   readonly replayed?: boolean;
 }

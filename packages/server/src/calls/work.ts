@@ -1,23 +1,23 @@
+import type { DoorPlace } from '../door/run-door.ts';
+
+import type { CallEvent } from './call-ask.ts';
 import { CallError } from './call-error.ts';
-import type { CallEvent } from './call-service.ts';
 import type { CallPhase, Tool, ToolEvent, ToolResult } from './tool.ts';
+import { type CallFacts, WorkContext } from './work-context.ts';
 
 /** What {@link Work} needs to know. */
-export interface WorkOptions {
+export interface WorkOptions extends CallFacts {
   readonly tool: Tool;
-  readonly args: unknown;
   readonly provider: string;
   readonly argsDigest: string;
   readonly runId: string;
   readonly session: string;
-  readonly principal: string;
-  readonly priority: number;
   readonly budgetMs: number;
   readonly progressMs: number;
-  readonly keyed: boolean;
-  readonly resumed: boolean;
   /** Epoch ms. @defaultValue now + `budgetMs` */
   readonly deadlineAt?: number;
+  /** Asks for a {@link Work.tick} at this time of `performance.now()`, or before. */
+  readonly wake: (at: number) => void;
 }
 
 type Listener = (event: CallEvent) => void;
@@ -29,52 +29,46 @@ const ABANDON_MS = 10_000;
 
 /**
  * The doing of one call, shared by everyone who asked for it with the same idempotency key. Each listener gets exactly one
- * `result` or `error`. When the last one leaves, the tool is told to stop.
+ * `result` or `error`. When the last one leaves, the tool is told to stop. It has no timer: its owner calls {@link tick}.
  */
 export class Work {
   readonly tool: Tool;
   readonly provider: string;
-  readonly argsDigest: string;
   readonly runId: string;
   readonly session: string;
-  readonly principal: string;
-  readonly budgetMs: number;
   readonly startedAt: number = Date.now();
   /** Epoch ms. */
   readonly deadlineAt: number;
-  /** Resolves when the tool has returned and all it held is free. */
-  readonly settled: Promise<void>;
   readonly #options: WorkOptions;
+  readonly #began: number = performance.now();
+  #listeners: readonly Listener[] = [];
   #controller: AbortController | undefined;
-  readonly #listeners = new Set<Listener>();
-  readonly #markSettled: () => void;
-  readonly #deadline: NodeJS.Timeout;
-  readonly #heartbeat: NodeJS.Timeout;
+  #place: DoorPlace | undefined;
   #phase: CallPhase = 'door';
-  #phaseSince = performance.now();
+  #phaseSince: number = this.#began;
+  #beatAt: number;
+  /** When it is ended or, once it has ended, given up; as {@link #beatAt} in ms of `performance.now()`. */
+  #limitAt: number;
   #steps = 0;
   #confidence: string | undefined;
   #queuedMs = 0;
-  #doorWait: { position: number; estimatedWaitMs: number } | undefined;
   #progress = 0;
   #chunks = 0;
   #ended = false;
-  #abandon: ((reason: CallError) => void) | undefined;
   #failure: CallError | undefined;
-  readonly #began = performance.now();
+  #abandon: ((reason: CallError) => void) | undefined;
+  #settled = false;
+  #onSettled: (() => void)[] = [];
 
   constructor(options: WorkOptions) {
     this.#options = options;
-    ({ tool: this.tool, provider: this.provider, argsDigest: this.argsDigest, runId: this.runId } = options);
-    ({ session: this.session, principal: this.principal, budgetMs: this.budgetMs } = options);
+    this.tool = options.tool;
+    this.provider = options.provider;
+    this.runId = options.runId;
+    this.session = options.session;
     this.deadlineAt = options.deadlineAt ?? this.startedAt + options.budgetMs;
-    let settle: () => void = () => undefined;
-    this.settled = new Promise((resolve) => {
-      settle = resolve;
-    });
-    this.#markSettled = settle;
-    this.#deadline = setTimeout(() => this.#overdue(), options.budgetMs + SETTLE_MS);
-    this.#heartbeat = setInterval(() => this.#tellProgress(this.#describe()), options.progressMs);
+    this.#beatAt = this.#began + options.progressMs;
+    this.#limitAt = this.#began + options.budgetMs + SETTLE_MS;
   }
 
   /** Made when it is first asked for: most calls end without anybody listening, and a signal costs more than they do. */
@@ -84,9 +78,17 @@ export class Work {
     return this.#controller.signal;
   }
 
-  /** Named by an idempotency key: its result may be asked for again. */
-  get keyed(): boolean {
-    return this.#options.keyed;
+  get argsDigest(): string {
+    return this.#options.argsDigest;
+  }
+
+  get budgetMs(): number {
+    return this.#options.budgetMs;
+  }
+
+  /** When something is due next, in `performance.now()` ms. */
+  get dueAt(): number {
+    return this.#ended ? this.#limitAt : Math.min(this.#beatAt, this.#limitAt);
   }
 
   get phase(): CallPhase {
@@ -115,52 +117,50 @@ export class Work {
     return this.#failure;
   }
 
-  get listeners(): number {
-    return this.#listeners.size;
+  get keyed(): boolean {
+    return this.#options.keyed;
   }
 
   /** Adds someone who waits for the end. The returned function takes them out with an error of their own. */
   attach(listener: Listener): (reason: CallError) => void {
-    this.#listeners.add(listener);
-    listener({
-      type: 'accepted',
-      state: this.#phase === 'door' && this.#doorWait !== undefined ? 'queued' : 'running',
-      runId: this.runId,
-      ...(this.#doorWait === undefined
-        ? {}
-        : { queued: this.#doorWait.position, estimatedWaitMs: this.#doorWait.estimatedWaitMs }),
-    });
+    this.#listeners = [...this.#listeners, listener];
+    const place = this.#place;
+    listener(
+      place === undefined || this.#phase !== 'door'
+        ? { type: 'accepted', state: 'running', runId: this.runId }
+        : {
+            type: 'accepted',
+            state: 'queued',
+            runId: this.runId,
+            queued: place.position,
+            estimatedWaitMs: place.estimatedWaitMs,
+          },
+    );
     return (reason) => this.#detach(listener, reason);
   }
 
   /** It has to wait for admission. */
-  queuedAtDoor(position: number, estimatedWaitMs: number): void {
-    this.#doorWait = { position, estimatedWaitMs };
+  queuedAtDoor(place: DoorPlace): void {
+    this.#place = place;
+  }
+
+  /** Does what is due by `now` and gives the time when something is due next; both in `performance.now()` ms. */
+  tick(now: number): number {
+    if (now >= this.#limitAt) this.#atLimit();
+    else if (now >= this.#beatAt && !this.#ended) {
+      this.#beatAt = now + this.#options.progressMs;
+      this.#tellProgress(this.#describe());
+    }
+    return this.dueAt;
   }
 
   /** Runs the tool and ends with what it gives; nothing when it had ended before. Rejects as the tool does. */
   async runTool(doorWaitMs: number): Promise<ToolResult | undefined> {
     this.#queuedMs += doorWaitMs;
     if (this.#ended) return undefined;
-    if (this.#doorWait !== undefined) this.#tellProgress('admitted');
+    if (this.#place !== undefined) this.#tellProgress('admitted');
     this.#enter('between');
-    const { args, priority, keyed, resumed } = this.#options;
-    const signal = (): AbortSignal => this.signal;
-    const running = this.tool.run({
-      runId: this.runId,
-      arguments: args,
-      session: this.session,
-      principal: this.principal,
-      get signal() {
-        return signal();
-      },
-      deadlineAt: this.deadlineAt,
-      priority,
-      keyed,
-      resumed,
-      emit: (event) => this.#hear(event),
-    });
-    const result = await Promise.race([running, this.#abandoned()]);
+    const result = await this.#unlessAbandoned(this.tool.run(new WorkContext(this, this.#options, this.#hear)));
     if (this.#ended) return undefined;
     this.#finish(result);
     return result;
@@ -170,60 +170,71 @@ export class Work {
   end(error: CallError): void {
     if (this.#ended) return;
     this.#failure = error;
-    this.#close();
-    for (const listener of this.#take()) listener({ type: 'error', error: error.toWire() });
+    this.#ended = true;
+    this.#limitAt = performance.now() + ABANDON_MS;
+    const event: CallEvent = { type: 'error', error: error.toWire() };
+    for (const listener of this.#take()) listener(event);
+    this.#place?.withdraw(error);
     this.#controller?.abort(error);
-    const reason = new CallError('INTERNAL', `${this.tool.name} did not stop within ${ABANDON_MS} ms of being told to`);
-    setTimeout(() => this.#abandon?.(reason), ABANDON_MS).unref();
+    this.#options.wake(this.#limitAt);
   }
 
-  /** Called once, by the owner, when everything it held is free. */
+  /** Called once, by the owner, when the tool has returned and everything it held is free. */
   markSettled(): void {
-    this.#markSettled();
+    this.#settled = true;
+    for (const tell of this.#onSettled) tell();
+  }
+
+  /** Resolves when it is settled. */
+  whenSettled(): Promise<void> {
+    return this.#settled ? Promise.resolve() : new Promise((resolve) => this.#onSettled.push(resolve));
   }
 
   #detach(listener: Listener, reason: CallError): void {
-    if (!this.#listeners.has(listener)) return;
-    if (this.#listeners.size === 1) {
+    if (!this.#listeners.includes(listener)) return;
+    if (this.#listeners.length === 1) {
       this.end(reason);
       return;
     }
-    this.#listeners.delete(listener);
+    this.#listeners = this.#listeners.filter((other) => other !== listener);
     listener({ type: 'error', error: reason.toWire() });
   }
 
   #finish(result: ToolResult): void {
-    this.#close();
+    this.#ended = true;
     const runMs = Math.max(0, performance.now() - this.#began - this.#queuedMs);
     const timing = { queuedMs: round(this.#queuedMs), runMs: round(runMs) };
-    const replayed = result.replayed === true;
-    for (const listener of this.#take()) listener({ type: 'result', ...result, timing, replayed });
+    const { text, structured, stop, usage, replayed = false } = result;
+    const event: CallEvent = { type: 'result', text, structured, stop, usage, timing, replayed };
+    for (const listener of this.#take()) listener(event);
   }
 
   /** Rejects when the tool was told to stop and does not: it keeps nobody's place for ever. */
-  #abandoned(): Promise<never> {
-    return new Promise((_, reject) => {
+  #unlessAbandoned(running: Promise<ToolResult>): Promise<ToolResult> {
+    return new Promise((resolve, reject) => {
       this.#abandon = reject;
+      running.then(resolve, reject);
     });
   }
 
-  #take(): Listener[] {
-    const listeners = [...this.#listeners];
-    this.#listeners.clear();
+  #take(): readonly Listener[] {
+    const listeners = this.#listeners;
+    this.#listeners = [];
     return listeners;
   }
 
-  #close(): void {
-    this.#ended = true;
-    clearTimeout(this.#deadline);
-    clearInterval(this.#heartbeat);
+  #atLimit(): void {
+    if (!this.#ended) {
+      this.end(new CallError('DEADLINE_EXCEEDED', `the call did not end within ${this.budgetMs} ms`));
+      return;
+    }
+    this.#limitAt = Number.POSITIVE_INFINITY;
+    this.#abandon?.(
+      new CallError('INTERNAL', `${this.tool.name} did not stop within ${ABANDON_MS} ms of being told to`),
+    );
   }
 
-  #overdue(): void {
-    this.end(new CallError('DEADLINE_EXCEEDED', `the call did not end within ${this.budgetMs} ms`));
-  }
-
-  #hear(event: ToolEvent): void {
+  readonly #hear = (event: ToolEvent): void => {
     if (this.#ended) return;
     switch (event.type) {
       case 'text': {
@@ -245,7 +256,7 @@ export class Work {
         this.#steps = Math.max(this.#steps, event.steps);
         this.#confidence = event.confidence ?? this.#confidence;
     }
-  }
+  };
 
   #enter(phase: CallPhase): void {
     if (phase === this.#phase) return;
@@ -261,7 +272,7 @@ export class Work {
   #describe(): string {
     const forSeconds = Math.round(this.phaseMs / 1000);
     if (this.#phase === 'door') {
-      return `waiting for admission, ${this.#doorWait?.position ?? 0} of this session before it, for ${forSeconds} s`;
+      return `waiting for admission, ${this.#place?.position ?? 0} of this session before it, for ${forSeconds} s`;
     }
     const what = this.#phase === 'queued' ? `waiting for a permit of ${this.provider}` : this.#phase;
     return `${what} for ${forSeconds} s`;

@@ -1,4 +1,12 @@
-import type { Engine, ModelEvent, Run, RunEvent, RunResult, Workflow } from '@exai/workflow';
+import {
+  type Engine,
+  type ModelEvent,
+  type Run,
+  type RunEvent,
+  type RunResult,
+  type Workflow,
+  WorkflowError,
+} from '@exai/workflow';
 
 import type { StopReason } from '../protocol/index.ts';
 
@@ -12,6 +20,8 @@ export interface WorkflowToolOptions {
   readonly engine: Engine;
   /** The provider that would answer. */
   readonly providerOf: (ask: { readonly provider: string | undefined; readonly model: string | undefined }) => string;
+  /** Folders the file tools of a session look into; nothing: the engine's. */
+  readonly rootsOf: (session: string) => readonly string[] | undefined;
 }
 
 /** Makes a workflow callable: a call is a run of the engine. */
@@ -26,21 +36,42 @@ export function workflowTool(workflow: Workflow, options: WorkflowToolOptions): 
       const fallback = model === undefined ? workflow.defaultProvider : undefined;
       return options.providerOf({ provider: provider ?? fallback, model });
     },
-    run: (context) => runWorkflow(workflow, options.engine, context),
+    run: (context) => runWorkflow(workflow, options, context),
   };
 }
 
-async function runWorkflow(workflow: Workflow, engine: Engine, context: ToolContext): Promise<ToolResult> {
-  if (isStep(context.arguments)) return await takeStep(workflow, engine, context);
+async function runWorkflow(
+  workflow: Workflow,
+  options: WorkflowToolOptions,
+  context: ToolContext,
+): Promise<ToolResult> {
+  if (isStep(context.arguments)) return await takeStep(workflow, options, context);
   const { signal, stop } = stopSignal(context.signal);
   try {
-    const { run, replayed } = await openRun(workflow, engine, context, signal);
-    for await (const event of run) tell(event, context);
-    const result = toToolResult(workflow, await run.result, context);
-    return replayed ? { ...result, replayed } : result;
+    return await follow(workflow, options, context, signal);
+  } catch (error) {
+    if (!isTakenOver(error) || context.resumed || signal.aborted) throw error;
+    // This server was too slow to keep its lease, and another one has the run now: its answer is the answer.
+    return await follow(workflow, options, context, signal);
   } finally {
     stop();
   }
+}
+
+async function follow(
+  workflow: Workflow,
+  options: WorkflowToolOptions,
+  context: ToolContext,
+  signal: AbortSignal,
+): Promise<ToolResult> {
+  const { run, replayed } = await openRun(workflow, options, context, signal);
+  for await (const event of run) tell(event, context);
+  const result = toToolResult(workflow, await run.result, context);
+  return replayed ? { ...result, replayed } : result;
+}
+
+function isTakenOver(error: unknown): boolean {
+  return WorkflowError.is(error) && error.code === 'FENCED';
 }
 
 /**
@@ -49,12 +80,13 @@ async function runWorkflow(workflow: Workflow, engine: Engine, context: ToolCont
  */
 async function openRun(
   workflow: Workflow,
-  engine: Engine,
+  { engine, rootsOf }: WorkflowToolOptions,
   context: ToolContext,
   signal: AbortSignal,
 ): Promise<{ run: Run; replayed: boolean }> {
   const { runId, session, deadlineAt, priority, principal } = context;
-  if (context.resumed) return { run: engine.resume(runId, { signal }), replayed: false };
+  // Nobody waits for it: where another server has it, that one goes on.
+  if (context.resumed) return { run: engine.resume(runId, { signal, wait: false }), replayed: false };
   const earlier = context.keyed ? await engine.get(runId) : undefined;
   const start = earlier === undefined ? undefined : await startOf(engine, runId);
   if (start !== undefined && (start.workflow !== workflow.name || !isSameInput(start.input, context.arguments))) {
@@ -71,6 +103,7 @@ async function openRun(
     signal,
     deadlineAt,
     priority,
+    ...withRoots(rootsOf(session)),
   });
   return { run, replayed: stopped === 'complete' };
 }
@@ -103,12 +136,20 @@ function stopSignal(signal: AbortSignal): { signal: AbortSignal; stop: () => voi
   return { signal: controller.signal, stop: () => signal.removeEventListener('abort', onAbort) };
 }
 
+function withRoots(roots: readonly string[] | undefined): { roots?: readonly string[] } {
+  return roots === undefined ? {} : { roots };
+}
+
 function isStep(args: unknown): boolean {
   return typeof args === 'object' && args !== null && Reflect.get(args, 'step') !== undefined;
 }
 
 /** One step of a run whose work the caller does. */
-async function takeStep(workflow: Workflow, engine: Engine, context: ToolContext): Promise<ToolResult> {
+async function takeStep(
+  workflow: Workflow,
+  { engine, rootsOf }: WorkflowToolOptions,
+  context: ToolContext,
+): Promise<ToolResult> {
   const { session, principal, deadlineAt, priority, signal } = context;
   const instruction = await engine.submitStep(workflow, context.arguments, {
     session,
@@ -116,6 +157,7 @@ async function takeStep(workflow: Workflow, engine: Engine, context: ToolContext
     deadlineAt,
     priority,
     signal,
+    ...withRoots(rootsOf(session)),
   });
   const { status, requiredActions, result, stop, continuationId, ...rest } = instruction;
   const text = result?.text ?? requiredActions.join('\n');

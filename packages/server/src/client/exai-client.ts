@@ -5,16 +5,20 @@ import {
   type HealthReport,
   MAX_DEADLINE_MS,
   PROTOCOL,
-  ServerFrame,
+  type ServerFrame,
   type Snapshot,
   type ToolInfo,
   type Welcome,
 } from '../protocol/index.ts';
 
+import { type ClientEvents, ClientEventHub } from './client-events.ts';
+import { Connection } from './connection.ts';
+import { FrameSequence } from './frame-sequence.ts';
 import { type CallAnswer, type CallOptions, PendingCall } from './pending-call.ts';
 import { ProtocolError } from './protocol-error.ts';
+import { QueryBook } from './query-book.ts';
 import { isFinal, type Loss, reconnectDelay } from './reconnect-delay.ts';
-import { platformSocket, type Socket, type SocketClass } from './socket.ts';
+import type { SocketClass } from './socket.ts';
 
 /** Settings of {@link connect}. */
 export interface ConnectOptions {
@@ -22,6 +26,8 @@ export interface ConnectOptions {
   /** Shown in the server's view. @defaultValue `exai-client` */
   readonly name?: string | undefined;
   readonly version?: string | undefined;
+  /** Folders for the file tools of its sessions. Only a program on the server's machine can make the proof. */
+  readonly roots?: { readonly folders: readonly string[]; readonly proof: string } | undefined;
   /** @defaultValue the platform's, else that of `ws` */
   readonly webSocket?: SocketClass | undefined;
   /** Milliseconds to wait before connecting again; nothing gives up. @defaultValue {@link reconnectDelay} */
@@ -30,57 +36,45 @@ export interface ConnectOptions {
   readonly connectTimeoutMs?: number | undefined;
 }
 
-/** What a client tells about its connection. */
-export interface ClientEvents {
-  /** `resumed`: nothing was missed. Otherwise a new session was begun and unfinished calls were sent again with their keys. */
-  readonly connected: { readonly sessionId: string; readonly resumed: boolean; readonly resent: number };
-  readonly lost: { readonly code: number; readonly reason: string; readonly retryInMs: number | undefined };
-  readonly goaway: { readonly reason: string; readonly deadlineMs: number };
-}
-
-type Listener<Name extends keyof ClientEvents> = (event: ClientEvents[Name]) => void;
-
-const ACK_EVERY = 64;
-const BEAT_LIMIT = 2;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * A session with an EXAI server that survives its connections. Calls settle exactly once: with the answer, or with a
  * {@link ProtocolError}.
  */
 export class ExaiClient {
-  readonly #url: string;
   readonly #options: ConnectOptions;
+  readonly #connection: Connection;
+  readonly #sequence = new FrameSequence();
   readonly #pending = new Map<string, PendingCall>();
-  readonly #queries = new Map<
-    string,
-    { resolve: (frame: ServerFrame) => void; reject: (error: ProtocolError) => void }
-  >();
-  readonly #listeners: { readonly [Name in keyof ClientEvents]: Set<Listener<Name>> } = {
-    connected: new Set(),
-    lost: new Set(),
-    goaway: new Set(),
-  };
+  readonly #queries = new QueryBook();
+  readonly #events = new ClientEventHub();
   readonly #subscriptions = new Map<string, { intervalMs: number; listener: (snapshot: Snapshot) => void }>();
   /** Cancelled here while there was no connection to say so. */
   readonly #unsaidCancels = new Set<string>();
-  #socket: Socket | undefined;
   #welcome: Welcome | undefined;
-  #lastSeq = 0;
-  #ackedSeq = 0;
-  #replayUntil: number | undefined;
+  /** Welcomed, and everything missed has come. */
+  #isReady = false;
   #attempt = 0;
   #hintMs: number | undefined;
   #count = 0;
-  #missedBeats = 0;
-  #beat: ReturnType<typeof setInterval> | undefined;
-  #retry: ReturnType<typeof setTimeout> | undefined;
   #closed: ProtocolError | undefined;
   #opening: { resolve: () => void; reject: (error: ProtocolError) => void } | undefined;
   #failure: ProtocolError | undefined;
 
   constructor(url: string, options: ConnectOptions = {}) {
-    this.#url = url;
     this.#options = options;
+    const { webSocket, connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
+    this.#connection = new Connection(
+      url,
+      { webSocket, connectTimeoutMs },
+      {
+        opened: () => this.#hello(true),
+        received: (frame) => this.#receive(frame),
+        lost: (code, reason) => this.#lost(code, reason),
+        failed: (cause) => this.#shut(internal('the WebSocket could not be made', cause)),
+      },
+    );
   }
 
   /** What the server said when it was last connected to. */
@@ -93,7 +87,7 @@ export class ExaiClient {
   }
 
   get connected(): boolean {
-    return this.#socket !== undefined && this.#welcome !== undefined && this.#replayUntil === undefined;
+    return this.#isReady;
   }
 
   /** Calls without an answer. */
@@ -101,11 +95,9 @@ export class ExaiClient {
     return this.#pending.size;
   }
 
-  on<Name extends keyof ClientEvents>(name: Name, listener: Listener<Name>): () => void {
-    this.#listeners[name].add(listener);
-    return () => {
-      this.#listeners[name].delete(listener);
-    };
+  /** Listens until the returned function is called. */
+  on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => void): () => void {
+    return this.#events.on(name, listener);
   }
 
   /** Connects for the first time. Rejects with what went wrong; later losses are repaired without being asked. */
@@ -113,7 +105,7 @@ export class ExaiClient {
     const done = new Promise<void>((resolve, reject) => {
       this.#opening = { resolve, reject };
     });
-    await this.#dial();
+    await this.#connection.dial();
     await done;
     return this;
   }
@@ -169,60 +161,31 @@ export class ExaiClient {
 
   /** Says goodbye: the session ends, calls without an answer are rejected with `CANCELLED`. */
   async close(): Promise<void> {
-    const socket = this.#socket;
     this.#shut(new ProtocolError({ code: 'CANCELLED', message: 'the client was closed', retryable: false }));
-    if (socket === undefined) return;
-    await new Promise<void>((resolve) => {
-      socket.addEventListener('close', () => resolve());
-      socket.close(CloseCode.NORMAL, 'done');
-    });
-  }
-
-  async #dial(): Promise<void> {
-    try {
-      const socketClass = this.#options.webSocket ?? (await platformSocket());
-      if (this.#closed !== undefined) return;
-      this.#listen(new socketClass(this.#url, PROTOCOL));
-    } catch (error) {
-      this.#shut(internal('the WebSocket could not be made', error));
-    }
-  }
-
-  #listen(socket: Socket): void {
-    this.#socket = socket;
-    this.#failure = undefined;
-    const timer = setTimeout(() => socket.close(), this.#options.connectTimeoutMs ?? 10_000);
-    socket.addEventListener('open', () => this.#hello(true));
-    socket.addEventListener('error', () => undefined);
-    socket.addEventListener('message', ({ data }) => {
-      if (socket !== this.#socket || typeof data !== 'string') return;
-      this.#missedBeats = 0;
-      const frame = readFrame(data);
-      if (frame?.type === 'welcome') clearTimeout(timer);
-      if (frame !== undefined) this.#receive(frame);
-    });
-    socket.addEventListener('close', ({ code, reason }) => {
-      clearTimeout(timer);
-      if (socket === this.#socket) this.#lost(code, reason);
-    });
+    await this.#connection.close(CloseCode.NORMAL, 'done');
   }
 
   #hello(mayResume: boolean): void {
-    const { token, name, version } = this.#options;
+    const { token, name, version, roots } = this.#options;
     const known = mayResume ? this.#welcome : undefined;
     this.#send({
       type: 'hello',
       version: PROTOCOL,
       client: { name: name ?? 'exai-client', version: version ?? '0' },
       ...(token === undefined ? {} : { token }),
+      ...(roots === undefined ? {} : { roots: { folders: [...roots.folders], proof: roots.proof } }),
       ...(known === undefined
         ? {}
-        : { resume: { sessionId: known.sessionId, resumeToken: known.resumeToken, lastSeq: this.#lastSeq } }),
+        : { resume: { sessionId: known.sessionId, resumeToken: known.resumeToken, lastSeq: this.#sequence.last } }),
     });
   }
 
   #receive(frame: ServerFrame): void {
-    if ('seq' in frame && frame.seq !== undefined && !this.#follows(frame.seq)) return;
+    if ('seq' in frame && frame.seq !== undefined) {
+      const place = this.#sequence.take(frame.seq);
+      if (place === 'gap') this.#connection.drop(CloseCode.PROTOCOL, 'a frame is missing');
+      if (place !== 'next') return;
+    }
     switch (frame.type) {
       case 'welcome':
         this.#welcomed(frame);
@@ -241,11 +204,11 @@ export class ExaiClient {
         break;
       case 'tools':
       case 'health_report':
-        this.#queries.get(frame.id)?.resolve(frame);
+        this.#queries.answer(frame.id, frame);
         break;
       case 'goaway':
         this.#hintMs = frame.reconnectAfterMs;
-        this.#emit('goaway', { reason: frame.reason, deadlineMs: frame.deadlineMs });
+        this.#events.emit('goaway', { reason: frame.reason, deadlineMs: frame.deadlineMs });
         break;
       case 'snapshot':
         this.#subscriptions.get(frame.id)?.listener(frame.snapshot);
@@ -255,44 +218,29 @@ export class ExaiClient {
     this.#afterFrame();
   }
 
-  /** Frames come in order and each once. A gap means something was lost: the connection is made anew. */
-  #follows(seq: number): boolean {
-    if (seq <= this.#lastSeq) return false;
-    if (seq !== this.#lastSeq + 1) {
-      this.#socket?.close(CloseCode.PROTOCOL, 'a frame is missing');
-      return false;
-    }
-    this.#lastSeq = seq;
-    return true;
-  }
-
   #afterFrame(): void {
-    if (this.#lastSeq - this.#ackedSeq >= ACK_EVERY) {
-      this.#ackedSeq = this.#lastSeq;
-      this.#send({ type: 'ack', seq: this.#lastSeq });
-    }
-    if (this.#replayUntil !== undefined && this.#lastSeq >= this.#replayUntil) this.#caughtUp();
+    const seq = this.#sequence.toAck();
+    if (seq !== undefined) this.#send({ type: 'ack', seq });
+    if (!this.#isReady && this.#sequence.caughtUp) this.#caughtUp();
   }
 
   #welcomed(welcome: Welcome): void {
-    const fresh = !welcome.resumed;
     this.#welcome = welcome;
     this.#attempt = 0;
     this.#hintMs = undefined;
-    if (fresh) {
-      this.#lastSeq = 0;
-      this.#ackedSeq = 0;
+    if (welcome.resumed) this.#sequence.replayUntil(welcome.lastSeq);
+    else {
+      this.#sequence.begin();
       this.#unsaidCancels.clear();
       for (const call of this.#pending.values()) call.accepted = false;
     }
-    this.#replayUntil = fresh ? 0 : welcome.lastSeq;
-    this.#startBeat(welcome.limits.heartbeatMs);
+    this.#connection.beatEvery(welcome.limits.heartbeatMs);
   }
 
   /** Everything missed has come; what the server never got is sent (again). */
   #caughtUp(): void {
     const resumed = this.#welcome?.resumed === true;
-    this.#replayUntil = undefined;
+    this.#isReady = true;
     let resent = 0;
     for (const id of this.#unsaidCancels) this.#send({ type: 'cancel', id });
     this.#unsaidCancels.clear();
@@ -304,13 +252,13 @@ export class ExaiClient {
     for (const [id, { intervalMs }] of this.#subscriptions) this.#send({ type: 'subscribe', id, intervalMs });
     this.#opening?.resolve();
     this.#opening = undefined;
-    this.#emit('connected', { sessionId: this.#welcome?.sessionId ?? '', resumed, resent });
+    this.#events.emit('connected', { sessionId: this.#welcome?.sessionId ?? '', resumed, resent });
   }
 
   #failed(id: string | undefined, error: ProtocolError): void {
     if (id !== undefined) {
       this.#pending.get(id)?.reject(error);
-      this.#queries.get(id)?.reject(error);
+      this.#queries.fail(id, error);
       this.#unsaidCancels.delete(id);
       return;
     }
@@ -323,11 +271,11 @@ export class ExaiClient {
   }
 
   #lost(code: number, reason: string): void {
-    clearInterval(this.#beat);
-    this.#socket = undefined;
-    this.#replayUntil = undefined;
-    for (const query of this.#queries.values()) query.reject(lost(code, reason));
+    this.#isReady = false;
+    this.#sequence.interrupt();
+    this.#queries.failAll(lost(code, reason));
     const failure = this.#failure ?? lost(code, reason);
+    this.#failure = undefined;
     if (this.#opening !== undefined || this.#closed !== undefined) {
       this.#shut(failure);
       return;
@@ -335,9 +283,9 @@ export class ExaiClient {
     const delay = this.#options.delay ?? reconnectDelay;
     const retryInMs = delay({ code, attempt: this.#attempt, hintMs: this.#hintMs });
     this.#attempt += 1;
-    this.#emit('lost', { code, reason, retryInMs });
+    this.#events.emit('lost', { code, reason, retryInMs });
     if (retryInMs === undefined || isFinal(code)) this.#shut(failure);
-    else this.#retry = setTimeout(() => void this.#dial(), retryInMs);
+    else this.#connection.dialIn(retryInMs);
   }
 
   #cancel(call: PendingCall): void {
@@ -354,58 +302,23 @@ export class ExaiClient {
 
   #query(toFrame: (id: string) => ClientFrameInput): Promise<ServerFrame> {
     const id = `q${(this.#count += 1)}`;
-    const answer = new Promise<ServerFrame>((resolve, reject) => {
-      if (!this.connected) reject(this.#closed ?? lost(CloseCode.GOING_AWAY, 'not connected'));
-      else {
-        this.#queries.set(id, { resolve, reject });
-        this.#send(toFrame(id));
-      }
-    });
-    const forget = (): void => void this.#queries.delete(id);
-    answer.then(forget, forget);
-    return answer;
+    if (!this.#isReady) return Promise.reject(this.#closed ?? lost(CloseCode.GOING_AWAY, 'not connected'));
+    return this.#queries.ask(id, () => this.#send(toFrame(id)));
   }
 
   #send(frame: ClientFrameInput): void {
-    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(frame));
-  }
-
-  /** Notices a connection that died without a word. */
-  #startBeat(intervalMs: number): void {
-    clearInterval(this.#beat);
-    this.#missedBeats = 0;
-    this.#beat = setInterval(() => {
-      this.#missedBeats += 1;
-      if (this.#missedBeats > BEAT_LIMIT) {
-        const socket = this.#socket;
-        this.#lost(1006, 'no sign of life');
-        socket?.close();
-      } else this.#send({ type: 'ping', t: this.#missedBeats });
-    }, intervalMs);
+    this.#connection.send(frame);
   }
 
   #shut(error: ProtocolError): void {
     this.#closed ??= error;
-    clearTimeout(this.#retry);
-    clearInterval(this.#beat);
+    this.#connection.stop();
+    this.#isReady = false;
     this.#opening?.reject(error);
     this.#opening = undefined;
     this.#subscriptions.clear();
     for (const call of this.#pending.values()) call.reject(error);
-    for (const query of this.#queries.values()) query.reject(error);
-  }
-
-  #emit<Name extends keyof ClientEvents>(name: Name, event: ClientEvents[Name]): void {
-    for (const listener of this.#listeners[name]) listener(event);
-  }
-}
-
-function readFrame(text: string): ServerFrame | undefined {
-  try {
-    const parsed = ServerFrame.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : undefined;
-  } catch {
-    return undefined;
+    this.#queries.failAll(error);
   }
 }
 

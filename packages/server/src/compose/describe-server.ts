@@ -1,4 +1,4 @@
-import type { ExaiServer } from './create-server.ts';
+import type { ExaiServer } from './exai-server.ts';
 
 /** Lines for a person: where the server listens and what it is made of. */
 export function describeServer(server: ExaiServer): string[] {

@@ -19,7 +19,7 @@ const MAX_RUNS = 10_000;
 export async function resumeRuns(parts: ResumeRunsParts): Promise<number> {
   let resumed = 0;
   for (const run of await parts.engine.list({ limit: MAX_RUNS })) {
-    if ((await wasCutOff(run, parts)) && (await resume(run, parts))) resumed += 1;
+    if ((await wasCutOff(run, parts)) && (await adoptRun(run, parts))) resumed += 1;
   }
   return resumed;
 }
@@ -34,7 +34,11 @@ async function wasCutOff(
   return stop?.kind === 'canceled' && (stop.by === STOPPED_BY_SERVER || stop.by === 'close');
 }
 
-async function resume({ runId, workflow, owner }: RunSummary, parts: ResumeRunsParts): Promise<boolean> {
+/** Goes on with one run nobody drives. False when it is driven by its caller, or cannot be admitted now. */
+export async function adoptRun(
+  { runId, workflow, owner }: RunSummary,
+  parts: Pick<ResumeRunsParts, 'engine' | 'service' | 'deadlineMs'>,
+): Promise<boolean> {
   const start = await startOf(parts.engine, runId);
   if (start === undefined || start.mode !== 'engine') return false;
   return parts.service.adopt({

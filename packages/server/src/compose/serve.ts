@@ -1,4 +1,5 @@
-import { createServer, type ExaiServer, type ServerExtras } from './create-server.ts';
+import { createServer } from './create-server.ts';
+import type { ExaiServer, ServerExtras } from './exai-server.ts';
 import type { ServerConfigInput } from '../config/server-config.ts';
 
 /** How {@link serve} runs. */
@@ -17,6 +18,8 @@ const INTERRUPT_GRACE_MS = 2000;
  */
 export async function serve(config: ServerConfigInput, options: ServeOptions = {}): Promise<number> {
   const server = await createServer(config, options);
+  server.on('storeChanged', ({ failure }) => console.error(failure ?? 'the store of the journals is well again'));
+  server.on('accountChanged', ({ failure }) => console.error(failure ?? 'the shared limits are well again'));
   return new Promise((resolve, reject) => {
     let signals = 0;
     const end = (graceMs: number): void => {

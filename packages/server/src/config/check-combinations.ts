@@ -14,6 +14,7 @@ export function checkCombinations(config: ServerConfig): void {
   checkLimits(config);
   checkTimes(config);
   checkExposure(config);
+  checkStore(config);
   if (config.faults) checkFaults(config);
 }
 
@@ -49,6 +50,11 @@ function checkExposure(config: ServerConfig): void {
   if (config.tls === undefined && !config.allowPlaintext) {
     refuse('host', 'needs TLS (--tls-cert, --tls-key) or --insecure-i-know when it is not loopback', config.host);
   }
+}
+
+function checkStore({ store, postgresUrl }: ServerConfig): void {
+  if (postgresUrl === undefined || store === 'file') return;
+  refuse('store', `must not be ${store} beside ${nameOf('postgresUrl')}, which keeps the journals`, store);
 }
 
 function checkFaults(config: ServerConfig): void {

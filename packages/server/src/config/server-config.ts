@@ -91,6 +91,16 @@ export const ServerConfig = z.strictObject({
   /** Folder of the journals; 0700. */
   dataDir: z.string('must be a path').min(1, 'must be a path').default('./.exai'),
   store: z.enum(['file', 'memory'], 'must be file or memory').default('file'),
+  /** Keeps the journals in PostgreSQL 13 or newer instead; servers that share it go on with one another's runs. */
+  postgresUrl: z
+    .string('must be a postgres:// URL')
+    .refine((url) => /^postgres(ql)?:\/\//.test(url) && URL.canParse(url), 'must be a postgres:// URL')
+    .optional(),
+  /** Shares the permits of the account through Redis 6.2 or newer, with every server that has the same keys. */
+  redisUrl: z
+    .string('must be a redis:// or rediss:// URL')
+    .refine((url) => /^rediss?:\/\//.test(url) && URL.canParse(url), 'must be a redis:// or rediss:// URL')
+    .optional(),
   /** Age at which ended runs are removed from the store. */
   pruneAfterMs: duration().default(7 * 24 * 3600 * 1000),
 

@@ -45,6 +45,8 @@ export const VARIABLES: readonly Variable[] = [
   { name: 'EXAI_ALLOWED_ROOTS', path: 'allowedRoots', read: 'paths' },
   { name: 'EXAI_DATA_DIR', path: 'dataDir', read: 'text' },
   { name: 'EXAI_STORE', path: 'store', read: 'text' },
+  { name: 'EXAI_POSTGRES_URL', path: 'postgresUrl', read: 'text', secret: true },
+  { name: 'EXAI_REDIS_URL', path: 'redisUrl', read: 'text', secret: true },
   { name: 'EXAI_MCP_PROFILE', path: 'mcpProfile', read: 'text' },
   { name: 'EXAI_MCP_WS', path: 'mcpWebSocket', read: 'flag' },
 ];

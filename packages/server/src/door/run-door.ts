@@ -1,4 +1,8 @@
+import { Alarm } from '../calls/alarm.ts';
 import { CallError } from '../calls/call-error.ts';
+import { ChurnMap } from '../calls/churn-map.ts';
+
+import { RunPace } from './run-pace.ts';
 
 /** Who asks to run what, and until when. */
 export interface DoorAsk {
@@ -8,24 +12,27 @@ export interface DoorAsk {
   readonly tool: string;
   /** Epoch ms. */
   readonly deadlineAt: number;
-  readonly signal: AbortSignal;
 }
 
-/** The right to run. `leave` is idempotent. */
+/** The right to run. */
 export interface DoorPass {
   readonly waitedMs: number;
-  leave(): void;
+  /** Idempotent. `completed`: it did all its work, so its length says something about the next of its kind. */
+  leave(completed?: boolean): void;
+}
+
+/** A place in the queue. */
+export interface DoorPlace {
+  readonly waiting: Promise<DoorPass>;
+  /** Calls of the own session before it. */
+  readonly position: number;
+  readonly estimatedWaitMs: number;
+  /** Gives the place up: `waiting` rejects with `error`. Without effect after the wait. */
+  withdraw(error: CallError): void;
 }
 
 /** The answer of the door: a pass at once, or a place in the queue. */
-export type DoorAnswer =
-  | { readonly pass: DoorPass }
-  | {
-      readonly waiting: Promise<DoorPass>;
-      /** Calls of the own session before it. */
-      readonly position: number;
-      readonly estimatedWaitMs: number;
-    };
+export type DoorAnswer = { readonly pass: DoorPass } | DoorPlace;
 
 /** How many may run. */
 export interface DoorOptions {
@@ -33,43 +40,47 @@ export interface DoorOptions {
   readonly maxRuns: Readonly<Record<string, number>>;
   /** Runs waiting, over all providers. */
   readonly maxWaiting: number;
+  /** Model calls of a provider at once; asked for at every estimate. @defaultValue as many as runs */
+  readonly permits?: ((provider: string) => number) | undefined;
+  /** Model calls of one session at once. @defaultValue unlimited */
+  readonly sessionPermits?: number | undefined;
 }
 
 interface Waiter {
   readonly ask: DoorAsk;
   readonly since: number;
+  /** Its deadline, as `since` in ms of `performance.now()`. */
+  readonly lateAt: number;
   readonly admit: (pass: DoorPass) => void;
   readonly refuse: (error: CallError) => void;
-  readonly timer: NodeJS.Timeout;
-  readonly onAbort: () => void;
 }
 
 interface Lane {
   readonly limit: number;
-  running: number;
-  readonly runningOf: Map<string, number>;
-  readonly queues: Map<string, Waiter[]>;
+  readonly runningOf: ChurnMap<string, number>;
+  readonly queues: ChurnMap<string, Waiter[]>;
   /** Start-time fairness: the session with the smallest tag goes next. */
-  readonly tags: Map<string, number>;
+  readonly tags: ChurnMap<string, number>;
   now: number;
-  /** Usual length of a run in ms, 0 while unknown. */
-  usualMs: number;
+  readonly pace: RunPace;
 }
 
-const EWMA_WEIGHT = 0.2;
 const MIN_RETRY_MS = 100;
+/** How late a refusal at the deadline may come. */
+const SLACK_MS = 20;
 
 /**
  * Admits runs before they begin, so that what has begun can finish.
  *
  * A session's first run on a provider starts at once, whatever others do. Further runs share `maxRuns` places of that provider,
  * handed out in turn between sessions and in order within one. A run is refused at once when the queue is full, or when the
- * estimated wait and its usual length do not fit its deadline. Nothing that has passed asks again, so passing cannot deadlock.
+ * estimated wait and the time such a run takes in the company of now (see {@link RunPace}) do not fit its deadline. Nothing that
+ * has passed asks again, so passing cannot deadlock.
  */
 export class RunDoor {
   readonly #lanes = new Map<string, Lane>();
   readonly #options: DoorOptions;
-  readonly #usualOf = new Map<string, number>();
+  readonly #alarm = new Alarm(() => this.#dropLate(), SLACK_MS);
   #waiting = 0;
   #closed = false;
 
@@ -85,7 +96,7 @@ export class RunDoor {
   /** Runs that passed and have not left. */
   get running(): number {
     let sum = 0;
-    for (const lane of this.#lanes.values()) sum += lane.running;
+    for (const { pace } of this.#lanes.values()) sum += pace.running;
     return sum;
   }
 
@@ -107,14 +118,14 @@ export class RunDoor {
     const own = lane.queues.get(ask.session);
     const position = own?.length ?? 0;
     if (position === 0 && mayStart(lane, ask.session)) {
-      if (lane.running >= lane.limit) this.#refuseIfTooLong(lane, ask, 0, position);
+      if (lane.pace.running >= lane.limit) this.#refuseIfTooLong(lane, ask, 0, position);
       return { pass: this.#admit(lane, ask, 0) };
     }
     if (this.#waiting >= this.#options.maxWaiting)
       throw this.#overCapacity(lane, ask.provider, 'the queue of runs is full');
-    const estimatedWaitMs = estimateWait(lane, ask.session, position);
+    const estimatedWaitMs = this.#estimateWait(lane, ask.session, position);
     this.#refuseIfTooLong(lane, ask, estimatedWaitMs, position);
-    return { waiting: this.#enqueue(lane, ask), position, estimatedWaitMs };
+    return this.#enqueue(lane, ask, position, estimatedWaitMs);
   }
 
   /** Refuses everyone who waits and everyone who comes. */
@@ -123,6 +134,7 @@ export class RunDoor {
     for (const lane of this.#lanes.values()) {
       for (const waiter of [...lane.queues.values()].flat()) this.#drop(lane, waiter, draining());
     }
+    this.#alarm.stop();
   }
 
   /** Places and queue of one provider. */
@@ -130,47 +142,45 @@ export class RunDoor {
     const lane = this.#lane(provider);
     let waiting = 0;
     for (const queue of lane.queues.values()) waiting += queue.length;
-    return { limit: lane.limit, running: lane.running, waiting };
+    return { limit: lane.limit, running: lane.pace.running, waiting };
   }
 
   #lane(provider: string): Lane {
     const known = this.#lanes.get(provider);
     if (known !== undefined) return known;
     const limit = this.#options.maxRuns[provider] ?? Number.POSITIVE_INFINITY;
+    const { permits } = this.#options;
     const lane: Lane = {
       limit,
-      running: 0,
-      runningOf: new Map(),
-      queues: new Map(),
-      tags: new Map(),
+      runningOf: new ChurnMap(),
+      queues: new ChurnMap(),
+      tags: new ChurnMap(),
       now: 0,
-      usualMs: 0,
+      pace: new RunPace(() => permits?.(provider) ?? limit),
     };
     this.#lanes.set(provider, lane);
     return lane;
   }
 
   #admit(lane: Lane, ask: DoorAsk, waitedMs: number): DoorPass {
-    lane.running += 1;
     lane.runningOf.set(ask.session, (lane.runningOf.get(ask.session) ?? 0) + 1);
     const tag = Math.max(lane.now, lane.tags.get(ask.session) ?? 0);
     lane.now = tag;
     lane.tags.set(ask.session, tag + 1);
-    const startedAt = performance.now();
+    const end = lane.pace.begin(ask.tool);
     let left = false;
     return {
       waitedMs,
-      leave: () => {
+      leave: (completed = false) => {
         if (left) return;
         left = true;
-        this.#learn(lane, ask, performance.now() - startedAt);
+        end(completed);
         this.#leave(lane, ask.session);
       },
     };
   }
 
   #leave(lane: Lane, session: string): void {
-    lane.running -= 1;
     const rest = (lane.runningOf.get(session) ?? 1) - 1;
     if (rest > 0) lane.runningOf.set(session, rest);
     else lane.runningOf.delete(session);
@@ -182,43 +192,43 @@ export class RunDoor {
     if (!lane.runningOf.has(session) && !lane.queues.has(session)) lane.tags.delete(session);
   }
 
-  #learn(lane: Lane, ask: DoorAsk, ranMs: number): void {
-    lane.usualMs = smooth(lane.usualMs, ranMs);
-    const key = `${ask.provider} ${ask.tool}`;
-    this.#usualOf.set(key, smooth(this.#usualOf.get(key) ?? 0, ranMs));
+  #enqueue(lane: Lane, ask: DoorAsk, position: number, estimatedWaitMs: number): DoorPlace {
+    const { promise, waiter } = createWaiter(ask);
+    const queue = lane.queues.get(ask.session);
+    if (queue === undefined) lane.queues.set(ask.session, [waiter]);
+    else queue.push(waiter);
+    this.#waiting += 1;
+    this.#alarm.by(waiter.lateAt);
+    return {
+      waiting: promise,
+      position,
+      estimatedWaitMs,
+      withdraw: (error) => this.#drop(lane, waiter, error),
+    };
   }
 
-  #enqueue(lane: Lane, ask: DoorAsk): Promise<DoorPass> {
-    return new Promise((admit, refuse) => {
-      const tooLate = (): void =>
-        this.#drop(lane, waiter, new CallError('QUEUE_TIMEOUT', 'the deadline passed before the run could begin'));
-      const waiter: Waiter = {
-        ask,
-        since: performance.now(),
-        admit,
-        refuse,
-        timer: setTimeout(tooLate, Math.max(0, ask.deadlineAt - Date.now())),
-        onAbort: () => this.#drop(lane, waiter, CallError.from(ask.signal.reason)),
-      };
-      const queue = lane.queues.get(ask.session);
-      if (queue === undefined) lane.queues.set(ask.session, [waiter]);
-      else queue.push(waiter);
-      this.#waiting += 1;
-      ask.signal.addEventListener('abort', waiter.onAbort, { once: true });
-    });
+  /** Refuses whose deadline has passed; gives the next one. */
+  #dropLate(): number {
+    const now = performance.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const lane of this.#lanes.values()) {
+      for (const waiter of [...lane.queues.values()].flat()) {
+        if (waiter.lateAt > now) next = Math.min(next, waiter.lateAt);
+        else this.#drop(lane, waiter, new CallError('QUEUE_TIMEOUT', 'the deadline passed before the run could begin'));
+      }
+    }
+    return next;
   }
 
   /** Takes a waiter out of its queue; false when it was not there any more. */
   #remove(lane: Lane, waiter: Waiter): boolean {
-    const { session, signal } = waiter.ask;
+    const { session } = waiter.ask;
     const queue = lane.queues.get(session);
     const index = queue?.indexOf(waiter) ?? -1;
     if (queue === undefined || index < 0) return false;
     queue.splice(index, 1);
     if (queue.length === 0) lane.queues.delete(session);
     this.#waiting -= 1;
-    clearTimeout(waiter.timer);
-    signal.removeEventListener('abort', waiter.onAbort);
     return true;
   }
 
@@ -230,7 +240,7 @@ export class RunDoor {
 
   #pump(lane: Lane): void {
     for (let next = nextWaiter(lane); next !== undefined; next = nextWaiter(lane)) {
-      if (next.ask.deadlineAt - Date.now() < this.#usual(next.ask)) {
+      if (next.ask.deadlineAt - Date.now() < lane.pace.workOf(next.ask.tool)) {
         this.#drop(
           lane,
           next,
@@ -243,29 +253,41 @@ export class RunDoor {
     }
   }
 
-  #usual(ask: DoorAsk): number {
-    return this.#usualOf.get(`${ask.provider} ${ask.tool}`) ?? 0;
+  /** The work that comes before the session's next place: its own, and of every other session as many runs as it has turns until then. */
+  #estimateWait({ pace, queues }: Lane, session: string, position: number): number {
+    let own = 0;
+    let others = 0;
+    for (const [other, queue] of queues) {
+      const before = queue.slice(0, other === session ? position : position + 1);
+      const work = before.reduce((sum, { ask }) => sum + pace.workOf(ask.tool), 0);
+      if (other === session) own += work;
+      else others += work;
+    }
+    return Math.round(Math.max(pace.waitFor(own + others), pace.waitFor(own, this.#options.sessionPermits)));
   }
 
   #refuseIfTooLong(lane: Lane, ask: DoorAsk, waitMs: number, position: number): void {
-    const needMs = waitMs + this.#usual(ask);
+    const { pace, limit } = lane;
+    const company = Math.max(0, waitMs > 0 ? Math.min(pace.running, limit) - 1 : pace.running);
+    const runMs = pace.lengthOf(ask.tool, company);
     const leftMs = ask.deadlineAt - Date.now();
-    if (needMs <= leftMs) return;
-    const reason = `a wait of about ${Math.round(waitMs)} ms (${position} before it) and a usual run do not fit the ${leftMs} ms left`;
+    if (waitMs + runMs <= leftMs) return;
+    const reason = `a wait of about ${Math.round(waitMs)} ms (${position} before it) and a run of about ${Math.round(runMs)} ms do not fit the ${leftMs} ms left`;
     throw this.#overCapacity(lane, ask.provider, reason);
   }
 
   #overCapacity(lane: Lane, provider: string, reason: string): CallError {
-    const places = Number.isFinite(lane.limit) ? lane.limit : lane.running;
-    const turnMs = lane.usualMs / Math.max(1, places);
+    const { pace } = lane;
+    const places = Number.isFinite(lane.limit) ? lane.limit : pace.running;
     const spread = 0.8 + Math.random() * 0.4;
+    const turnsMs = pace.waitFor(0) * (this.#waiting + 1);
     return new CallError('OVER_CAPACITY', `no run can be admitted for ${provider}: ${reason}`, {
-      retryAfterMs: Math.round(Math.max(MIN_RETRY_MS, turnMs * (this.#waiting + 1)) * spread),
+      retryAfterMs: Math.round(Math.max(MIN_RETRY_MS, turnsMs) * spread),
       details: {
         tier: 'door',
         provider,
         limit: places,
-        inFlight: lane.running,
+        inFlight: pace.running,
         queued: this.#waiting,
         queueLimit: this.#options.maxWaiting,
       },
@@ -273,8 +295,17 @@ export class RunDoor {
   }
 }
 
+function createWaiter(ask: DoorAsk): { promise: Promise<DoorPass>; waiter: Waiter } {
+  let [admit, refuse]: [Waiter['admit'], Waiter['refuse']] = [() => undefined, () => undefined];
+  const promise = new Promise<DoorPass>((resolve, reject) => {
+    [admit, refuse] = [resolve, reject];
+  });
+  const since = performance.now();
+  return { promise, waiter: { ask, since, lateAt: since + ask.deadlineAt - Date.now(), admit, refuse } };
+}
+
 function mayStart(lane: Lane, session: string): boolean {
-  return !lane.runningOf.has(session) || lane.running < lane.limit;
+  return !lane.runningOf.has(session) || lane.pace.running < lane.limit;
 }
 
 /** The head that goes next: of a session with nothing running, else of the session with the smallest tag while places are free. */
@@ -291,18 +322,6 @@ function nextWaiter(lane: Lane): Waiter | undefined {
     }
   }
   return best;
-}
-
-/** Turns that come before the session's next place, at the usual pace. */
-function estimateWait(lane: Lane, session: string, position: number): number {
-  let ahead = position;
-  for (const [other, queue] of lane.queues) if (other !== session) ahead += Math.min(queue.length, position + 1);
-  const pace = lane.usualMs / Math.max(1, Math.max(lane.running, Number.isFinite(lane.limit) ? lane.limit : 1));
-  return Math.round((ahead + 1) * pace);
-}
-
-function smooth(mean: number, sample: number): number {
-  return mean === 0 ? sample : mean + EWMA_WEIGHT * (sample - mean);
 }
 
 function draining(): CallError {

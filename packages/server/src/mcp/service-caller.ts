@@ -1,7 +1,8 @@
 import type { ServerContext } from '@modelcontextprotocol/server';
 
 import { CallError } from '../calls/call-error.ts';
-import type { CallEvent, CallService } from '../calls/call-service.ts';
+import type { CallEvent } from '../calls/call-ask.ts';
+import type { CallService } from '../calls/call-service.ts';
 import { toCallError } from '../calls/to-call-error.ts';
 import type { Session } from '../sessions/session.ts';
 

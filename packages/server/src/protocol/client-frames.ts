@@ -19,6 +19,10 @@ export const Hello = z.strictObject({
   client: z.strictObject({ name: z.string().min(1).max(100), version: z.string().min(1).max(100) }),
   token: z.string().max(4096).optional(),
   resume: z.strictObject({ sessionId: CallId, resumeToken: CallId, lastSeq: Seq }).optional(),
+  /** Folders the file tools of a new session are to look into, signed by a program of the server's own user on its machine. */
+  roots: z
+    .strictObject({ folders: z.array(z.string().min(1).max(4096)).max(16), proof: z.string().max(64) })
+    .optional(),
 });
 
 /** Runs one tool. */

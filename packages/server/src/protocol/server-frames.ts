@@ -17,6 +17,8 @@ export const Welcome = z.object({
   /** Needed to resume; changes with every resume. */
   resumeToken: z.string(),
   resumed: z.boolean(),
+  /** Folders of this session, when those it told were taken. Absent: its file tools look into those of the server. */
+  roots: z.array(z.string()).optional(),
   /** Number of the last frame of this session; on a resume, what follows the client's `lastSeq` is sent again. */
   lastSeq: z.int().nonnegative(),
   limits: z.object({

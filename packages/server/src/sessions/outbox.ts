@@ -11,7 +11,10 @@ export interface OutboxLimits {
 }
 
 interface Entry {
-  frame: SessionFrame;
+  /** Kept while more may be joined to it; then its text is enough. */
+  frame: SessionFrame | undefined;
+  /** Without the number. */
+  text: string | undefined;
   bytes: number;
 }
 
@@ -65,9 +68,9 @@ export class Outbox {
    */
   push(frame: SessionFrame): boolean {
     if (this.#merge(frame)) return true;
-    const bytes = sizeOf(frame);
-    this.#entries.push({ frame, bytes });
-    this.#bytes += bytes;
+    const entry = toEntry(frame);
+    this.#entries.push(entry);
+    this.#bytes += entry.bytes;
     let complete = true;
     while (this.length > this.#limits.entries || (this.#bytes > this.#limits.bytes && this.length > 1)) {
       complete = complete && this.#firstSeq <= this.#sentSeq;
@@ -91,12 +94,14 @@ export class Outbox {
     const entry = this.#entries[this.#head + seq - this.#firstSeq];
     if (seq < this.#firstSeq || entry === undefined) return undefined;
     this.#sentSeq = Math.max(this.#sentSeq, seq);
-    return JSON.stringify({ ...entry.frame, seq });
+    entry.text ??= JSON.stringify(entry.frame);
+    entry.frame = undefined;
+    return `${entry.text.slice(0, -1)},"seq":${seq}}`;
   }
 
   #merge(frame: SessionFrame): boolean {
     const last = this.#entries.at(-1);
-    if (last === undefined || this.unsent === 0 || this.length === 0) return false;
+    if (last?.frame === undefined || this.unsent === 0 || this.length === 0) return false;
     if (frame.type === 'chunk' && last.frame.type === 'chunk' && frame.id === last.frame.id) {
       last.frame = { ...last.frame, delta: last.frame.delta + frame.delta };
       last.bytes += frame.delta.length;
@@ -123,8 +128,10 @@ export class Outbox {
   }
 }
 
-function sizeOf(frame: SessionFrame): number {
-  if (frame.type === 'chunk') return FRAME_OVERHEAD_BYTES + frame.delta.length;
-  if (frame.type === 'accepted' || frame.type === 'progress') return 4 * FRAME_OVERHEAD_BYTES;
-  return JSON.stringify(frame).length;
+/** What others may be joined to is counted by its text; everything else is made into what is sent at once. */
+function toEntry(frame: SessionFrame): Entry {
+  if (frame.type === 'chunk') return { frame, text: undefined, bytes: FRAME_OVERHEAD_BYTES + frame.delta.length };
+  if (frame.type === 'progress') return { frame, text: undefined, bytes: 4 * FRAME_OVERHEAD_BYTES };
+  const text = JSON.stringify(frame);
+  return { frame: undefined, text, bytes: FRAME_OVERHEAD_BYTES + text.length };
 }

@@ -1,6 +1,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 
-import type { CallHandle } from '../calls/call-service.ts';
+import type { CallHandle } from '../calls/call-ask.ts';
+import { ChurnMap } from '../calls/churn-map.ts';
 import type { Transport } from '../events.ts';
 
 import { Outbox, type OutboxLimits, type SessionFrame } from './outbox.ts';
@@ -23,6 +24,8 @@ export interface SessionOwner {
   readonly principal: string;
   /** Whether it may see all sessions. */
   readonly admin: boolean;
+  /** Folders its file tools look into; absent: the server's. */
+  readonly roots?: readonly string[] | undefined;
 }
 
 /** 128 random bits as 22 URL-safe characters. */
@@ -36,9 +39,10 @@ export class Session {
   readonly transport: Transport;
   readonly principal: string;
   readonly admin: boolean;
+  readonly roots: readonly string[] | undefined;
   readonly outbox: Outbox;
   /** Calls without a terminal frame, by the client's id. */
-  readonly calls = new Map<string, CallHandle | undefined>();
+  readonly calls = new ChurnMap<string, CallHandle | undefined>();
   readonly startedAt: number = Date.now();
   lastSeenAt: number = Date.now();
   /** May be ended to make room while it has no calls: its client begins another without losing anything. */
@@ -54,6 +58,7 @@ export class Session {
     this.transport = owner.transport;
     this.principal = owner.principal;
     this.admin = owner.admin;
+    this.roots = owner.roots;
     this.outbox = new Outbox(outbox);
   }
 

@@ -2,6 +2,7 @@ import { connect, type ConnectOptions, type ExaiClient, ProtocolError } from '..
 import { CallError } from '../calls/call-error.ts';
 import type { WireError } from '../protocol/index.ts';
 import { type McpCall, type McpCaller, type McpOutcome, queueMessage } from '../mcp/mcp-caller.ts';
+import type { ToldRoots } from '../roots/told-roots.ts';
 
 import { ensureServer } from './ensure-server.ts';
 import type { ServerTarget } from './server-target.ts';
@@ -10,6 +11,8 @@ import type { ServerTarget } from './server-target.ts';
 export interface BridgeOptions {
   readonly target: ServerTarget;
   readonly token: string | undefined;
+  /** Folders for the file tools of this bridge's session; nothing: those of the server. */
+  readonly roots?: ToldRoots | undefined;
   /** How a server is started when none answers; nothing for a server of another machine. */
   readonly start: (() => Promise<void>) | undefined;
   /** Milliseconds without the server until another is started: a lost one may be restarting by itself. @defaultValue 15_000 */
@@ -78,14 +81,21 @@ export class Bridge {
   }
 
   async #connect(): Promise<ExaiClient> {
-    const { target, token, start, delay } = this.#options;
+    const { target, token, roots, start, delay } = this.#options;
     await ensureServer(target, start);
-    const client = await connect(target.wsUrl, { token, delay, name: 'exai-server stdio' });
+    const client = await connect(target.wsUrl, { token, roots, delay, name: 'exai-server stdio' });
     this.#open = client;
+    this.#tellMissingRoots(client);
     if (this.#closed) await client.close();
     client.on('connected', () => this.#keepServer());
     client.on('lost', ({ retryInMs }) => this.#lost(retryInMs));
     return client;
+  }
+
+  #tellMissingRoots({ welcome }: ExaiClient): void {
+    const { roots, log } = this.#options;
+    const missing = roots?.folders.filter((folder) => welcome?.roots?.includes(folder) !== true) ?? [];
+    if (missing.length > 0) log(`the file tools of this server do not look into ${missing.join(', ')}`);
   }
 
   #lost(retryInMs: number | undefined): void {

@@ -1,4 +1,4 @@
-import type { ServerStats } from '../compose/create-server.ts';
+import type { ServerStats } from '../compose/exai-server.ts';
 
 const CHECKS = 4;
 const MAX_CHECK_MS = 10_000;

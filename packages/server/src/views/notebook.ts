@@ -1,5 +1,5 @@
 import type { TieredSemaphore } from '@exai/semaphore';
-import type { Engine } from '@exai/workflow';
+import type { Engine, RunEvent } from '@exai/workflow';
 
 import type { ServerEventHub } from '../events.ts';
 import type { NoteSnapshot, RunSnapshot, Snapshot } from '../protocol/index.ts';
@@ -26,15 +26,12 @@ export class Notebook {
     this.#watchPermits(semaphore);
   }
 
-  /** Follows the runs of an engine. */
-  watchRuns(engine: Pick<Engine, 'on'>): void {
+  /** Follows the runs of an engine, also those that an earlier process began. */
+  watchRuns(engine: Pick<Engine, 'on' | 'events'>): void {
     this.#stops.push(
-      engine.on('run.started', ({ runId, at, workflow, session }) => {
-        this.#runs.set(runId, { runId, tool: workflow, session: session ?? '', steps: 0, startedAt: at });
-        for (const [oldest] of this.#runs) {
-          if (this.#runs.size <= MAX_RUNS) break;
-          this.#runs.delete(oldest);
-        }
+      engine.on('run.started', (event) => this.#begin(event)),
+      engine.on('step.started', ({ runId }) => {
+        if (!this.#runs.has(runId)) void this.#recall(engine, runId);
       }),
       engine.on('step.finished', ({ runId, step }) => this.#change(runId, { steps: step })),
       engine.on('claim', ({ runId, claim }) => this.#change(runId, { confidence: claim.confidence })),
@@ -105,6 +102,26 @@ export class Notebook {
         this.note('recovered', `${status}: ${recovered} permits came back, ${remaining} remain`),
       ),
     );
+  }
+
+  #begin({ runId, at, workflow, session }: Extract<RunEvent, { type: 'run.started' }>): void {
+    this.#runs.set(runId, { runId, tool: workflow, session: session ?? '', steps: 0, startedAt: at });
+    for (const [oldest] of this.#runs) {
+      if (this.#runs.size <= MAX_RUNS) break;
+      this.#runs.delete(oldest);
+    }
+  }
+
+  /** Its first record is in the journal. A journal that cannot be read costs a line on the page and nothing else. */
+  async #recall(engine: Pick<Engine, 'events'>, runId: string): Promise<void> {
+    try {
+      for await (const event of engine.events(runId)) {
+        if (event.type === 'run.started' && !this.#runs.has(runId)) this.#begin(event);
+        break;
+      }
+    } catch {
+      // Nothing to show.
+    }
   }
 
   #change(runId: string, change: Partial<RunSnapshot>): void {

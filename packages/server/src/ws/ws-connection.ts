@@ -3,16 +3,16 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 
 import { CallError } from '../calls/call-error.ts';
-import type { CallEvent, CallService } from '../calls/call-service.ts';
+import type { CallService } from '../calls/call-service.ts';
 import { toCallError } from '../calls/to-call-error.ts';
 import type { Authenticator, Identity } from '../http/authenticator.ts';
 import { TokenBucket } from '../http/token-bucket.ts';
 import { type Call, type ClientFrame, CloseCode, type Hello, PROTOCOL, type ServerFrame } from '../protocol/index.ts';
-import type { SessionFrame } from '../sessions/outbox.ts';
 import type { Session, SessionLink } from '../sessions/session.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 
 import { readFrame } from './read-frame.ts';
+import { toFrame } from './to-frame.ts';
 
 /** What a connection works with. */
 export interface WsConnectionParts {
@@ -34,6 +34,10 @@ export interface WsConnectionParts {
     readonly resumeWindowMs: number;
     readonly maxDeadlineMs: number;
   };
+  /** The folders of a session that tells its own; nothing when it gets those of the server. */
+  readonly rootsOf: (told: Hello['roots'], address: string) => readonly string[] | undefined;
+  /** Where the connection comes from. */
+  readonly address: string;
   /** A session was welcomed or refused on this connection. */
   readonly onWelcome: (session: Session, resumed: boolean, replayed: number) => void;
   readonly onResumeFailed: (sessionId: string) => void;
@@ -259,12 +263,16 @@ export class WsConnection implements SessionLink {
       return;
     }
     try {
-      if (frame.resume === undefined)
-        this.#welcome(this.#parts.sessions.open({ transport: 'ws', ...identity }), 0, false);
+      if (frame.resume === undefined) this.#welcome(this.#open(frame, identity), 0, false);
       else this.#welcome(this.#parts.sessions.resume(frame.resume, identity.principal), frame.resume.lastSeq, true);
     } catch (error) {
       this.#refuseHello(toCallError(error), frame);
     }
+  }
+
+  #open({ roots }: Hello, { principal, admin }: Identity): Session {
+    const { sessions, rootsOf, address } = this.#parts;
+    return sessions.open({ transport: 'ws', principal, admin, roots: rootsOf(roots, address) });
   }
 
   /** A failed resume leaves the connection open for a new hello; a full server does not. */
@@ -293,6 +301,7 @@ export class WsConnection implements SessionLink {
       sessionId: session.id,
       resumeToken: session.resumeToken,
       resumed,
+      ...(session.roots === undefined ? {} : { roots: [...session.roots] }),
       lastSeq: session.outbox.lastSeq,
       limits: {
         maxMessageBytes: limits.maxMessageBytes,
@@ -322,9 +331,9 @@ export class WsConnection implements SessionLink {
       tool: frame.tool,
       arguments: frame.arguments,
       priority: frame.priority,
-      ...(frame.deadlineMs === undefined ? {} : { deadlineMs: frame.deadlineMs }),
-      ...(frame.idempotencyKey === undefined ? {} : { idempotencyKey: frame.idempotencyKey }),
-      ...(frame.traceparent === undefined ? {} : { traceparent: frame.traceparent }),
+      deadlineMs: frame.deadlineMs,
+      idempotencyKey: frame.idempotencyKey,
+      traceparent: frame.traceparent,
       onEvent: (event) => {
         if (event.type === 'chunk' && !frame.stream) return;
         if (event.type === 'result' || event.type === 'error') session.calls.delete(id);
@@ -365,20 +374,4 @@ export class WsConnection implements SessionLink {
     if (this.#closing || this.#ws.bufferedAmount >= this.#parts.limits.highWaterBytes) return;
     this.#ws.send(JSON.stringify(frame));
   }
-}
-
-/** The frame of a call's event. */
-function toFrame(id: string, event: CallEvent): SessionFrame {
-  if (event.type !== 'result') return { id, ...event };
-  const { text, structured, stop, usage, timing, replayed } = event;
-  return {
-    type: 'result',
-    id,
-    content: [{ type: 'text', text }],
-    ...(structured === undefined ? {} : { structured: { ...structured } }),
-    ...(stop === undefined ? {} : { stop }),
-    ...(usage === undefined ? {} : { usage }),
-    timing,
-    ...(replayed ? { replayed } : {}),
-  };
 }

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 
@@ -12,7 +13,7 @@ import { CloseCode, type ErrorCode, PROTOCOL } from '../protocol/index.ts';
 import { WsConnection, type WsConnectionParts } from './ws-connection.ts';
 
 /** What the endpoint works with. */
-export interface WsEndpointParts extends WsConnectionParts {
+export interface WsEndpointParts extends Omit<WsConnectionParts, 'address'> {
   readonly guard: RequestGuard;
   readonly connectionLimits: ConnectionLimits;
   readonly events: ServerEventHub;
@@ -26,7 +27,11 @@ const HARD_LIMIT_FACTOR = 4;
 const FLOOD_LIMITS = { maxFragments: 256, maxBufferedChunks: 4096, maxPendingAutoPongs: 16, closeTimeout: 5000 };
 const MAX_MISSED_BEATS = 2;
 const AGE_SPREAD = 0.1;
+/** Few different ages: Node keeps a list for every length a timer ever had, until that time has passed. */
+const AGE_STEPS = 20;
+/** Longest time for an old connection to come back by itself; never longer than the age it may have. */
 const AGE_GRACE_MS = 60_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const RECONNECT_MS = 1000;
 
 /** Takes WebSocket upgrades on `/ws`, keeps the connections alive and counts them. */
@@ -127,28 +132,26 @@ export class WsEndpoint {
         ...(session === undefined ? {} : { session: session.id }),
       });
     });
-    const age = setTimeout(
-      () => this.#retire(connection),
-      this.#parts.maxConnectionAgeMs * (1 + Math.random() * AGE_SPREAD),
-    );
-    age.unref();
+    const ageMs = this.#parts.maxConnectionAgeMs * (1 + (AGE_SPREAD * randomInt(AGE_STEPS)) / AGE_STEPS);
+    let age = setTimeout(
+      () => {
+        age = this.#retire(connection).unref();
+      },
+      Math.min(LONGEST_TIMER_MS, ageMs),
+    ).unref();
     ws.once('close', () => clearTimeout(age));
   }
 
   #partsFor(address: string): WsConnectionParts {
     const onUnauthenticated = (): void => this.#parts.events.emit('refused', { code: 'UNAUTHENTICATED', address });
-    return { ...this.#parts, onUnauthenticated };
+    return { ...this.#parts, address, onUnauthenticated };
   }
 
   /** An old connection is asked to come back on a new one, which also moves it after a change of the load balancer. */
-  #retire(connection: WsConnection): void {
-    connection.session?.send({
-      type: 'goaway',
-      reason: 'max_age',
-      deadlineMs: AGE_GRACE_MS,
-      reconnectAfterMs: RECONNECT_MS,
-    });
-    setTimeout(() => connection.close(CloseCode.RESTART, 'this connection is old'), AGE_GRACE_MS).unref();
+  #retire(connection: WsConnection): NodeJS.Timeout {
+    const deadlineMs = Math.round(Math.min(AGE_GRACE_MS, this.#parts.maxConnectionAgeMs));
+    connection.session?.send({ type: 'goaway', reason: 'max_age', deadlineMs, reconnectAfterMs: RECONNECT_MS });
+    return setTimeout(() => connection.close(CloseCode.RESTART, 'this connection is old'), deadlineMs);
   }
 
   #beat(): void {

@@ -1,23 +1,16 @@
-import { existsSync } from 'node:fs';
-
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { connect } from '../../src/client/index.ts';
 import { createServer, type ExaiServer } from '../../src/index.ts';
+import { isMissing, launch } from './chromium.ts';
 
-const CHROMIUM = '/usr/bin/chromium';
-const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'];
-const isMissing = !existsSync(CHROMIUM);
-if (isMissing) {
-  if (process.env['EXAI_REQUIRE_SERVICES'] === '1') throw new Error(`${CHROMIUM} is not installed`);
-  console.log('skipped: the live page needs Chromium (apt-get install chromium)');
-}
+const missing = isMissing('the live page');
 
 let browser: Browser;
 let server: ExaiServer | undefined;
 beforeAll(async () => {
-  if (!isMissing) browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET });
+  if (!missing) browser = await launch();
 });
 afterAll(() => browser?.close());
 afterEach(async () => {
@@ -42,7 +35,7 @@ async function open(url: string, options: Parameters<Browser['newPage']>[0] = {}
 
 const state = (page: Page) => page.locator('#state').textContent();
 
-describe.skipIf(isMissing)('the live page', () => {
+describe.skipIf(missing)('the live page', () => {
   it('shows permits, calls and runs as they change, and breaks no rule of its own policy', async () => {
     const { url, wsUrl } = await start();
     const { page, complaints } = await open(`${url}/`);
@@ -86,6 +79,24 @@ describe.skipIf(isMissing)('the live page', () => {
     expect(page.url()).not.toContain('token');
     expect(await page.content()).not.toContain('admin-token');
     expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([0, 0, '']);
+    await page.close();
+  });
+
+  it('shows one without the admin token its own session, and everything once it is typed in', async () => {
+    const { url, wsUrl } = await start({ adminToken: 'admin-token' });
+    const other = await connect(wsUrl);
+    const call = other.call('chat', { prompt: 'hello', simulate: { serviceMs: 20_000 } }).catch(() => undefined);
+    const { page, complaints } = await open(`${url}/`);
+    await page.locator('#about', { hasText: 'your session only' }).waitFor();
+    expect(await page.locator('#calls').textContent()).toBe('No call is in flight.');
+    await page.fill('#token', 'admin-token');
+    await page.click('button');
+    await page.locator('#calls tbody tr', { hasText: 'chat' }).waitFor();
+    expect(await page.locator('#login').isVisible()).toBe(false);
+    await expect.poll(() => server?.stats().sessions).toBe(2);
+    expect(complaints).toEqual([]);
+    await other.close();
+    await call;
     await page.close();
   });
 

@@ -71,7 +71,7 @@ describe('a session of a 2025 client', () => {
 
   it('ends when it was idle too long, and its transport with it', async () => {
     const server = await startServer({
-      sessionTimeoutMs: 200,
+      sessionTimeoutMs: 2000,
       chatDeadlineMs: 200,
       workflowDeadlineMs: 200,
       glmTimeouts: { base: 100, web: 100, thinking: 100, webThinking: 100 },

@@ -57,7 +57,13 @@ describe('a bridge that looks for its server', () => {
     const target = serverTarget({ host: '127.0.0.1', port: await freePort() });
     expect(await probe(target)).toBe('nobody');
     await expect(ensureServer(target, undefined)).rejects.toThrow('no EXAI server answers');
-    expect(serverTarget({ host: 'exai.example', port: 1 }).local).toBe(false);
+    const far = { host: 'exai.example', port: 1 };
+    expect(serverTarget(far)).toEqual({
+      wsUrl: 'wss://exai.example:1/ws',
+      healthUrl: 'https://exai.example:1/healthz',
+      local: false,
+    });
+    expect(serverTarget({ ...far, allowPlaintext: true }).wsUrl).toBe('ws://exai.example:1/ws');
     expect(serverTarget({ host: '::1', port: 1 })).toMatchObject({ wsUrl: 'ws://[::1]:1/ws', local: true });
   });
 

@@ -146,24 +146,51 @@ describe('exai-server stdio --standalone', PATIENT, () => {
   });
 });
 
+/** Which of these sources the file tools of a client could not find. */
+async function refusedOf(client: AnyClient, sources: Record<string, string>): Promise<string[]> {
+  const answer = await client.call('debug', {
+    step: 'Look',
+    step_number: 1,
+    next_step_required: true,
+    findings: 'the counter starts at 0',
+    relevant_files: ['counter.ts'],
+    citations: Object.entries(sources).map(([source, quote]) => ({ source, quote })),
+  });
+  const refused: { source: string }[] = answer.structuredContent.refusedCitations;
+  return refused.map(({ source }) => source);
+}
+
 describe('the file tools of a process', PATIENT, () => {
+  const counter = 'export let counter = 0;';
+
   it('look into its working directory and nowhere else', async () => {
     const cwd = makeHome();
-    writeFileSync(join(cwd, 'counter.ts'), 'export let counter = 0;\n');
+    writeFileSync(join(cwd, 'counter.ts'), `${counter}\n`);
     const env = { EXAI_MCP_PROFILE: 'full' };
     const client = await stdioClient({ command: command('--standalone'), env, cwd }, '2026-07-28');
-    const answer = await client.call('debug', {
-      step: 'Look',
-      step_number: 1,
-      next_step_required: true,
-      findings: 'the counter starts at 0',
-      relevant_files: ['counter.ts'],
-      citations: [
-        { source: 'counter.ts:1', quote: 'export let counter = 0;' },
-        { source: '/etc/hostname:1', quote: 'x' },
-      ],
-    });
-    const refused: { source: string }[] = answer.structuredContent.refusedCitations;
-    expect(refused.map(({ source }) => source)).toEqual(['/etc/hostname:1']);
+    const refused = await refusedOf(client, { 'counter.ts:1': counter, '/etc/hostname:1': 'x' });
+    expect(refused).toEqual(['/etc/hostname:1']);
+  });
+
+  it('look into that of their own editor, also when another editor started the server they share', async () => {
+    const [home, first, second] = [makeHome(), makeHome(), makeHome()];
+    const port = await freePort();
+    const env = { EXAI_MCP_PROFILE: 'full', EXAI_WS_PORT: String(port), HOME: home };
+    for (const cwd of [first, second]) writeFileSync(join(cwd, 'counter.ts'), `${counter} // of ${cwd}\n`);
+    const sources = Object.fromEntries([first, second].map((cwd) => [`${cwd}/counter.ts:1`, counter]));
+    const one = await stdioClient({ command: command(), env, cwd: first }, '2026-07-28');
+    expect(await refusedOf(one, sources)).toEqual([`${second}/counter.ts:1`]);
+    endLater(Number(readText(join(home, '.exai', `server-${port}.pid`))));
+    const two = await stdioClient({ command: command(), env, cwd: second });
+    expect(await refusedOf(two, sources)).toEqual([`${first}/counter.ts:1`]);
+    const named = { ...env, EXAI_ALLOWED_ROOTS: first };
+    expect(await refusedOf(await stdioClient({ command: command(), env: named, cwd: second }), sources)).toEqual([
+      `${second}/counter.ts:1`,
+    ]);
+    // A client without the key, at the same server: a citation it cannot check is its own word.
+    const stranger = await connectClient(`ws://127.0.0.1:${port}/ws`);
+    expect(stranger.welcome?.roots).toBeUndefined();
+    await stranger.close();
+    expect(readText(join(home, '.exai', `server-${port}.log`)).match(/EXAI server on/g)).toHaveLength(1);
   });
 });
