@@ -2,10 +2,8 @@
 import { WebSocket } from 'ws';
 
 import type { Driver, Scenario } from '../src/index.ts';
-import { runScenario } from '../src/run-scenario.ts';
-import { ws } from '../src/ws-driver.ts';
 
-const [kind = '', url = '', firstText = '0', countText = '0', socketsText = '15'] = process.argv.slice(2);
+const [library = '', kind = '', url = '', firstText = '0', countText = '0', socketsText = '15'] = process.argv.slice(2);
 const first = Number(firstText);
 const count = Number(countText);
 const sockets = Number(socketsText);
@@ -29,7 +27,10 @@ async function measure(work: (calls: number) => Promise<number>): Promise<void> 
   process.stdout.write(`${JSON.stringify({ done, ms, cpuUs: user + system, totalCpuUs: cpu.user + cpu.system })}\n`);
 }
 
-async function ours(driver: () => Driver): Promise<void> {
+/** The library as it is published. */
+async function ours(): Promise<void> {
+  const { http, runScenario, ws } = (await import(library)) as typeof import('../src/index.ts');
+  const driver = (): Driver => (kind === 'ours-http' ? http({ url, connections: sockets }) : ws({ url }));
   await measure(async (calls) => {
     const result = await runScenario(scenario(calls), { driver: driver(), maxStallMs: 60_000 });
     if (result.totals.outcomes.ok !== calls) throw new Error(`${calls - result.totals.outcomes.ok} calls failed`);
@@ -78,9 +79,6 @@ async function bareWs(calls: number): Promise<number> {
   return done;
 }
 
-if (kind === 'ours-ws') await ours(() => ws({ url }));
-else if (kind === 'ours-http') {
-  const { http } = await import('../src/http-driver.ts');
-  await ours(() => http({ url, connections: sockets }));
-} else await measure(bareWs);
+if (kind === 'bare-ws') await measure(bareWs);
+else await ours();
 process.exit();

@@ -8,6 +8,8 @@ import { createStubServer } from '../src/index.ts';
 const PERMITS = { global: 5, session: 5, providers: { glm: 5, kimi: 5 } };
 const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 let log: { arrivedAt: number; answeredAt: number }[] = [];
+/** Calls answered over WebSocket. */
+let answered = 0;
 const ANSWER = JSON.stringify({ content: [{ type: 'text', text: 'done' }], timing: { queuedMs: 0, runMs: 0 } });
 
 const server = createServer((request, response) => {
@@ -15,6 +17,8 @@ const server = createServer((request, response) => {
   if (url.pathname === '/log') {
     response.end(JSON.stringify(log));
     log = [];
+  } else if (url.pathname === '/count') {
+    response.end(String(answered));
   } else if (url.pathname === '/stall') {
     response.end('{}');
     const until = performance.now() + Number(url.searchParams.get('ms'));
@@ -49,6 +53,7 @@ sockets.on('connection', (socket) => {
     if (frame.type !== 'call') return;
     const answer = (): void => {
       seq += 1;
+      answered += 1;
       socket.send(
         `{"type":"result","seq":${seq},"id":"${frame.id}","content":[{"type":"text","text":"done"}],"timing":{"queuedMs":0,"runMs":0}}`,
       );

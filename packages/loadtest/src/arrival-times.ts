@@ -26,9 +26,11 @@ export function stageArea({ durationMs, rate, toRate = rate }: Stage): number {
   return (durationMs / 1000) * ((rate + toRate) / 2);
 }
 
-/** Even arrivals sit in the middle of their unit of area, so that a ramp of area 45 has 45 of them. */
+/** Even arrivals sit early in their unit of area: a ramp of area 45 has 45 of them, and a slow one does not begin late. */
+const FIRST_AREA = 0.125;
+
 function firstArea(arrivals: Arrivals, random: Random): number {
-  return arrivals.kind === 'constant' ? 0.5 : gap(arrivals, random);
+  return arrivals.kind === 'constant' ? FIRST_AREA : gap(arrivals, random);
 }
 
 function gap(arrivals: Arrivals, random: Random): number {

@@ -1,5 +1,5 @@
 import { LoadTestError } from './load-test-error.ts';
-import { defineScenario, type Limits, type MixEntry, type Scenario } from './scenario.ts';
+import type { Limits, MixEntry, Scenario } from './scenario.ts';
 
 const SECOND = 1000;
 
@@ -116,7 +116,7 @@ const FURTHER: readonly Scenario[] = [
 ];
 
 /** Every scenario that ships with the load tester; `interference` is an experiment of its own, see the CLI. */
-export const BUILT_IN_SCENARIOS: readonly Scenario[] = [...CORE, ...VARIANTS, ...FURTHER].map(defineScenario);
+export const BUILT_IN_SCENARIOS: readonly Scenario[] = [...CORE, ...VARIANTS, ...FURTHER];
 
 /** Finds a built-in scenario. @throws LoadTestError INVALID_SCENARIO naming those that exist. */
 export function builtInScenario(name: string): Scenario {

@@ -27,26 +27,44 @@ export interface CallRecord {
 }
 
 type Cells = Float64Array | Float32Array | Uint16Array | Uint8Array;
-const CHUNK = 8192;
+const CHUNK_BITS = 13;
+const CHUNK = 2 ** CHUNK_BITS;
 
+/** Numbers by row. A chunk whose rows are all blank takes no memory. */
 class Column {
   readonly #make: () => Cells;
-  readonly #chunks: Cells[] = [];
+  readonly #blank: number;
+  readonly #chunks: (Cells | undefined)[] = [];
 
-  constructor(make: () => Cells) {
+  constructor(make: () => Cells, blank = 0) {
     this.#make = make;
+    this.#blank = blank;
+  }
+
+  /** True when every row is blank. */
+  get isBlank(): boolean {
+    return this.#chunks.length === 0;
   }
 
   set(index: number, value: number): void {
-    const place = index % CHUNK;
-    let chunk = this.#chunks[(index - place) / CHUNK];
-    if (chunk === undefined) this.#chunks.push((chunk = this.#make()));
-    chunk[place] = value;
+    const place = index & (CHUNK - 1);
+    const number = index >>> CHUNK_BITS;
+    const chunk = this.#chunks[number];
+    if (chunk !== undefined) chunk[place] = value;
+    else if (!Object.is(value, this.#blank)) this.#begin(number)[place] = value;
   }
 
   get(index: number): number {
-    const place = index % CHUNK;
-    return this.#chunks[(index - place) / CHUNK]?.[place] ?? Number.NaN;
+    const chunk = this.#chunks[index >>> CHUNK_BITS];
+    return chunk === undefined ? this.#blank : (chunk[index & (CHUNK - 1)] ?? this.#blank);
+  }
+
+  #begin(number: number): Cells {
+    const chunk = this.#make();
+    if (this.#blank !== 0) chunk.fill(this.#blank);
+    while (this.#chunks.length < number) this.#chunks.push(undefined);
+    this.#chunks[number] = chunk;
+    return chunk;
   }
 }
 
@@ -75,74 +93,183 @@ class Names {
 
 const OUTCOME_INDEX: ReadonlyMap<Outcome, number> = new Map(OUTCOMES.map((outcome, index) => [outcome, index]));
 
-/** Every call of a run, in the order they ended, in columns of 47 bytes a row: a million calls fit into 50 MB. */
-export class CallRecords {
+/** Calls to be read one after the other. */
+export interface CallRecordSet extends Iterable<CallRecord> {
+  readonly length: number;
+  /** The call at `index`. The object handed out is the same each time: copy what is to be kept. */
+  at(index: number): CallRecord;
+  /** False when no call has this time. */
+  knows(time: RecordedTime): boolean;
+}
+
+/** Times that a record may lack. */
+export type RecordedTime = 'serviceMs' | 'firstEventMs' | 'firstTokenMs' | 'maxGapMs' | 'queuedMs' | 'askedMs';
+
+/** The columns of a table of calls: 47 bytes a row when nothing is blank. */
+class Table {
+  readonly due = new Column(f64);
+  readonly lagMs = new Column(f32, Number.NaN);
+  readonly serviceMs = new Column(f32, Number.NaN);
+  readonly firstEventMs = new Column(f32, Number.NaN);
+  readonly firstTokenMs = new Column(f32, Number.NaN);
+  readonly maxGapMs = new Column(f32, Number.NaN);
+  readonly queuedMs = new Column(f32, Number.NaN);
+  readonly askedMs = new Column(f32, Number.NaN);
+  readonly tokens = new Column(u16);
+  readonly entry = new Column(u8);
+  readonly session = new Column(u16);
+  readonly outcome = new Column(u8);
+  readonly code = new Column(u16);
+  readonly provider = new Column(u8);
+  readonly flags = new Column(u8);
+  readonly codes = new Names();
+  readonly providers = new Names();
+}
+
+const FORCED = 1;
+const WARMUP = 2;
+
+/** One row of the table, read where it lies. */
+class Row implements CallRecord {
+  index = 0;
+  readonly #table: Table;
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  get due(): number {
+    return this.#table.due.get(this.index);
+  }
+  get lagMs(): number {
+    return this.#table.lagMs.get(this.index);
+  }
+  get serviceMs(): number {
+    return this.#table.serviceMs.get(this.index);
+  }
+  get firstEventMs(): number {
+    return this.#table.firstEventMs.get(this.index);
+  }
+  get firstTokenMs(): number {
+    return this.#table.firstTokenMs.get(this.index);
+  }
+  get maxGapMs(): number {
+    return this.#table.maxGapMs.get(this.index);
+  }
+  get queuedMs(): number {
+    return this.#table.queuedMs.get(this.index);
+  }
+  get askedMs(): number {
+    return this.#table.askedMs.get(this.index);
+  }
+  get tokens(): number {
+    return this.#table.tokens.get(this.index);
+  }
+  get entry(): number {
+    return this.#table.entry.get(this.index);
+  }
+  get session(): number {
+    return this.#table.session.get(this.index);
+  }
+  get outcome(): Outcome {
+    return OUTCOMES[this.#table.outcome.get(this.index)] ?? 'protocol_error';
+  }
+  get code(): string {
+    return this.#table.codes.at(this.#table.code.get(this.index));
+  }
+  get provider(): string {
+    return this.#table.providers.at(this.#table.provider.get(this.index));
+  }
+  get forced(): boolean {
+    return (this.#table.flags.get(this.index) & FORCED) !== 0;
+  }
+  get warmup(): boolean {
+    return (this.#table.flags.get(this.index) & WARMUP) !== 0;
+  }
+}
+
+/** Every call of a run, in the order they ended, in columns: a million calls fit into 50 MB, also while they are summed up. */
+export class CallRecords implements CallRecordSet {
   #length = 0;
-  readonly #due = new Column(f64);
-  readonly #lag = new Column(f32);
-  readonly #service = new Column(f32);
-  readonly #firstEvent = new Column(f32);
-  readonly #firstToken = new Column(f32);
-  readonly #maxGap = new Column(f32);
-  readonly #queued = new Column(f32);
-  readonly #asked = new Column(f32);
-  readonly #tokens = new Column(u16);
-  readonly #entry = new Column(u8);
-  readonly #session = new Column(u16);
-  readonly #outcome = new Column(u8);
-  readonly #code = new Column(u16);
-  readonly #provider = new Column(u8);
-  readonly #flags = new Column(u8);
-  readonly #codes = new Names();
-  readonly #providers = new Names();
+  #warmups = 0;
+  readonly #table = new Table();
+  readonly #row = new Row(this.#table);
 
   get length(): number {
     return this.#length;
   }
 
-  add(record: CallRecord): void {
-    const index = this.#length;
-    this.#length = index + 1;
-    this.#due.set(index, record.due);
-    this.#lag.set(index, record.lagMs);
-    this.#service.set(index, record.serviceMs);
-    this.#firstEvent.set(index, record.firstEventMs);
-    this.#firstToken.set(index, record.firstTokenMs);
-    this.#maxGap.set(index, record.maxGapMs);
-    this.#queued.set(index, record.queuedMs);
-    this.#asked.set(index, record.askedMs);
-    this.#tokens.set(index, Math.min(record.tokens, 65_535));
-    this.#entry.set(index, record.entry);
-    this.#session.set(index, record.session);
-    this.#outcome.set(index, OUTCOME_INDEX.get(record.outcome) ?? 0);
-    this.#code.set(index, this.#codes.indexOf(record.code));
-    this.#provider.set(index, this.#providers.indexOf(record.provider));
-    this.#flags.set(index, (record.forced ? 1 : 0) | (record.warmup ? 2 : 0));
+  knows(time: RecordedTime): boolean {
+    return !this.#table[time].isBlank;
   }
 
-  get(index: number): CallRecord {
-    const flags = this.#flags.get(index);
-    return {
-      due: this.#due.get(index),
-      lagMs: this.#lag.get(index),
-      serviceMs: this.#service.get(index),
-      firstEventMs: this.#firstEvent.get(index),
-      firstTokenMs: this.#firstToken.get(index),
-      maxGapMs: this.#maxGap.get(index),
-      queuedMs: this.#queued.get(index),
-      askedMs: this.#asked.get(index),
-      tokens: this.#tokens.get(index),
-      entry: this.#entry.get(index),
-      session: this.#session.get(index),
-      outcome: OUTCOMES[this.#outcome.get(index)] ?? 'protocol_error',
-      code: this.#codes.at(this.#code.get(index)),
-      provider: this.#providers.at(this.#provider.get(index)),
-      forced: (flags & 1) !== 0,
-      warmup: (flags & 2) !== 0,
-    };
+  add(record: CallRecord): void {
+    const index = this.#length;
+    const table = this.#table;
+    this.#length = index + 1;
+    if (record.warmup) this.#warmups += 1;
+    table.due.set(index, record.due);
+    table.lagMs.set(index, record.lagMs);
+    table.serviceMs.set(index, record.serviceMs);
+    table.firstEventMs.set(index, record.firstEventMs);
+    table.firstTokenMs.set(index, record.firstTokenMs);
+    table.maxGapMs.set(index, record.maxGapMs);
+    table.queuedMs.set(index, record.queuedMs);
+    table.askedMs.set(index, record.askedMs);
+    table.tokens.set(index, Math.min(record.tokens, 65_535));
+    table.entry.set(index, record.entry);
+    table.session.set(index, record.session);
+    table.outcome.set(index, OUTCOME_INDEX.get(record.outcome) ?? 0);
+    table.code.set(index, table.codes.indexOf(record.code));
+    table.provider.set(index, table.providers.indexOf(record.provider));
+    table.flags.set(index, (record.forced ? FORCED : 0) | (record.warmup ? WARMUP : 0));
+  }
+
+  at(index: number): CallRecord {
+    this.#row.index = index;
+    return this.#row;
   }
 
   *[Symbol.iterator](): Generator<CallRecord> {
-    for (let index = 0; index < this.#length; index += 1) yield this.get(index);
+    for (let index = 0; index < this.#length; index += 1) yield this.at(index);
+  }
+
+  /** The calls that were due after the warm-up. */
+  measured(): CallRecordSet {
+    if (this.#warmups === 0) return this;
+    const places = new Uint32Array(this.#length - this.#warmups);
+    let length = 0;
+    for (let index = 0; index < this.#length; index += 1) {
+      if (this.at(index).warmup) continue;
+      places[length] = index;
+      length += 1;
+    }
+    return new SelectedRecords(this, places);
+  }
+}
+
+class SelectedRecords implements CallRecordSet {
+  readonly #records: CallRecordSet;
+  readonly #places: Uint32Array;
+
+  constructor(records: CallRecordSet, places: Uint32Array) {
+    this.#records = records;
+    this.#places = places;
+  }
+
+  get length(): number {
+    return this.#places.length;
+  }
+
+  at(index: number): CallRecord {
+    return this.#records.at(this.#places[index] ?? 0);
+  }
+
+  knows(time: RecordedTime): boolean {
+    return this.#records.knows(time);
+  }
+
+  *[Symbol.iterator](): Generator<CallRecord> {
+    for (let index = 0; index < this.length; index += 1) yield this.at(index);
   }
 }

@@ -20,6 +20,7 @@ export class CallSource {
   readonly #order: Random;
   readonly #times: Random;
   readonly #service: (Distribution | undefined)[];
+  readonly #arguments = new Map<string, PlannedCall['arguments']>();
   #deck: Card[] = [];
   #forced: boolean[] = [];
 
@@ -54,20 +55,27 @@ export class CallSource {
     const service = this.#service[entry];
     const serviceMs = given ?? (service && draw(service, this.#times));
     const forcedTimeout = serviceMs !== undefined && this.#isForced();
-    return {
+    const call: PlannedCall = {
       entry,
       tool,
-      ...(provider !== undefined && { provider }),
-      ...(serviceMs !== undefined && { serviceMs }),
       deadlineMs: forcedTimeout ? serviceMs * FORCED_SHARE : longest,
       forcedTimeout,
-      arguments: {
-        prompt: PROMPT,
-        ...(provider !== undefined && { provider }),
-        ...(serviceMs !== undefined && { simulate: { serviceMs } }),
-        ...own,
-      },
+      arguments: serviceMs === undefined ? this.#argumentsOf(entry, provider) : argumentsFor(provider, serviceMs, own),
     };
+    if (provider !== undefined) call.provider = provider;
+    if (serviceMs !== undefined) call.serviceMs = serviceMs;
+    return call;
+  }
+
+  /** Calls that ask for no service time of their own have the same arguments again and again. */
+  #argumentsOf(entry: number, provider: string | undefined): PlannedCall['arguments'] {
+    const key = `${entry} ${provider ?? ''}`;
+    let known = this.#arguments.get(key);
+    if (!known) {
+      known = argumentsFor(provider, undefined, this.#scenario.mix[entry]?.arguments);
+      this.#arguments.set(key, known);
+    }
+    return known;
   }
 
   #isForced(): boolean {
@@ -79,6 +87,19 @@ export class CallSource {
     }
     return this.#forced.pop() ?? false;
   }
+}
+
+function argumentsFor(
+  provider: string | undefined,
+  serviceMs: number | undefined,
+  own: MixEntry['arguments'],
+): PlannedCall['arguments'] {
+  return {
+    prompt: PROMPT,
+    ...(provider !== undefined && { provider }),
+    ...(serviceMs !== undefined && { simulate: { serviceMs } }),
+    ...own,
+  };
 }
 
 const NO_CARD: Card = { entry: 0, provider: undefined };

@@ -1,13 +1,14 @@
 import { availableParallelism } from 'node:os';
 
-import type { CallRecord, CallRecords } from './call-records.ts';
-import { GroupBuilder, round } from './group-summary.ts';
+import type { CallRecord, CallRecords, CallRecordSet } from './call-records.ts';
+import { round, summariseGroups } from './group-summary.ts';
 import type { LoadRun } from './load-run.ts';
 import { recoveryOf, type InjectedFault } from './recovery.ts';
 import type { RunOptions } from './run-options.ts';
-import { REPORT_SCHEMA_ID, type GroupSummary, type RunResult } from './run-result.ts';
+import { REPORT_SCHEMA_ID, type RunResult } from './run-result.ts';
 import type { Scenario } from './scenario.ts';
 import { LONGEST_STALL_MS, selfChecksOf, sendLagP99 } from './self-checks.ts';
+import type { Spend } from './spend.ts';
 import { jainIndex } from './statistics.ts';
 import { judgeThreshold, type Measured } from './threshold.ts';
 import { timelineOf } from './timeline.ts';
@@ -29,6 +30,7 @@ export interface EndedRun {
   injected: readonly InjectedFault[];
   failedFaults: readonly string[];
   seed: number;
+  spend?: Spend;
 }
 
 /** Sessions beyond this are summed up only together: a report of thousands of rows helps nobody. */
@@ -37,8 +39,8 @@ const MAX_SESSION_ROWS = 200;
 /** Turns an ended run into its result. */
 export function collectResult(ended: EndedRun): RunResult {
   const { scenario, options, run, longestStallMs } = ended;
-  const all = [...ended.records];
-  const records = all.filter((record) => !record.warmup);
+  const all = ended.records;
+  const records = all.measured();
   const measured = measure(ended, all, records);
   const selfChecks = selfChecksOf({
     run,
@@ -64,15 +66,14 @@ export function collectResult(ended: EndedRun): RunResult {
   return { schema, meta, verdict, selfChecks, thresholds, ...rest };
 }
 
-function measure(ended: EndedRun, all: readonly CallRecord[], records: readonly CallRecord[]): Measured {
+function measure(ended: EndedRun, all: CallRecordSet, records: CallRecordSet): Measured {
   const { scenario, options, run, loadMs, drainedMs, injected } = ended;
   const warmupMs = scenario.warmupMs ?? 0;
   const measuredMs = Math.max(0, loadMs - warmupMs);
   const permits = options.permits?.audit();
   const timeline = timelineOf(all, Math.max(1, loadMs + drainedMs));
   const groups = groupsOf(records, scenario);
-  // Throughput counts what ended inside the measured time, whenever it was due.
-  const inside = all.filter((record) => record.outcome === 'ok' && isInside(endOf(record), warmupMs, loadMs)).length;
+  const inside = goodEndsBetween(all, warmupMs, loadMs);
   return {
     schema: REPORT_SCHEMA_ID,
     meta: metaOf(ended),
@@ -94,6 +95,7 @@ function measure(ended: EndedRun, all: readonly CallRecord[], records: readonly 
     fairness: round(jainIndex(groups.bySession.map((group) => group.outcomes.ok))),
     wire: options.driver.wire,
     timeline,
+    ...(ended.spend && { spend: { ...ended.spend, usd: round(ended.spend.usd) } }),
     ...(permits && { permits }),
     ...(options.interference && { interference: options.interference }),
     ...(injected.length > 0 && {
@@ -117,46 +119,34 @@ function metaOf({ options, startedAt, seed, loadAverage }: EndedRun): RunResult[
   };
 }
 
-function endOf({ due, lagMs, serviceMs }: CallRecord): number {
-  return due + lagMs + serviceMs;
-}
-
-function isInside(time: number, fromMs: number, toMs: number): boolean {
-  return time > fromMs && time <= toMs;
+/** Throughput counts what ended inside the measured time, whenever it was due. */
+function goodEndsBetween(records: CallRecordSet, fromMs: number, toMs: number): number {
+  let ends = 0;
+  for (let row = 0; row < records.length; row += 1) {
+    const { outcome, due, lagMs, serviceMs } = records.at(row);
+    const end = due + lagMs + serviceMs;
+    if (outcome === 'ok' && end > fromMs && end <= toMs) ends += 1;
+  }
+  return ends;
 }
 
 function groupsOf(
-  records: readonly CallRecord[],
+  records: CallRecordSet,
   { mix, load }: Scenario,
 ): Pick<RunResult, 'totals' | 'byTool' | 'bySession' | 'byProvider'> {
-  const totals = new GroupBuilder('all');
-  const byTool = new Map([...new Set(mix.map(({ tool }) => tool))].map((tool) => [tool, new GroupBuilder(tool)]));
+  const toolOf = ({ entry }: CallRecord): string => mix[entry]?.tool ?? '';
+  const sessionOf = ({ session }: CallRecord): string | undefined => sessionNames[session];
   // A session without a single call is the most unfair share there is: it gets its row.
   const sessions = load.kind === 'sessions' ? 0 : Math.min(load.sessions, MAX_SESSION_ROWS);
-  const bySession = new Map(
-    Array.from({ length: sessions }, (_, index) => [String(index + 1), new GroupBuilder(String(index + 1))]),
-  );
-  const byProvider = new Map<string, GroupBuilder>();
-  for (const record of records) {
-    totals.add(record);
-    addTo(byTool, mix[record.entry]?.tool ?? '', record);
-    if (record.session < MAX_SESSION_ROWS) addTo(bySession, String(record.session + 1), record);
-    if (record.provider !== '') addTo(byProvider, record.provider, record);
-  }
-  return {
-    totals: totals.build(),
-    byTool: build(byTool),
-    bySession: build(bySession),
-    byProvider: build(byProvider),
-  };
+  const sessionNames = Array.from({ length: MAX_SESSION_ROWS }, (_, index) => String(index + 1));
+  const [[totals] = [], byTool = [], bySession = [], byProvider = []] = summariseGroups(records, [
+    { nameOf: () => ALL, names: [ALL] },
+    { nameOf: toolOf, names: [...new Set(mix.map(({ tool }) => tool))] },
+    { nameOf: sessionOf, names: sessionNames.slice(0, sessions) },
+    { nameOf: ({ provider }) => (provider === '' ? undefined : provider) },
+  ]);
+  if (!totals) throw new Error('a group of every call cannot be missing');
+  return { totals, byTool, bySession, byProvider };
 }
 
-function addTo(groups: Map<string, GroupBuilder>, name: string, record: CallRecord): void {
-  let group = groups.get(name);
-  if (!group) groups.set(name, (group = new GroupBuilder(name)));
-  group.add(record);
-}
-
-function build(groups: Map<string, GroupBuilder>): GroupSummary[] {
-  return [...groups.values()].map((group) => group.build());
-}
+const ALL = 'all';

@@ -23,6 +23,10 @@ export interface CallEnd {
   /** Wait for admission and permits, as the server reports it. */
   queuedMs?: number;
   retryAfterMs?: number;
+  /** All tokens that the call used, as the target tells it. */
+  tokens?: number;
+  /** What it cost in US dollars, as the target tells it. */
+  usd?: number;
 }
 
 /** Receives what happens to one call, on the caller's turn of the event loop. */

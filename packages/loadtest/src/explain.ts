@@ -20,15 +20,18 @@ export interface Bound {
 export interface Explanation {
   meanServiceMs: number;
   bounds: Bound[];
-  /** The bound that is reached first. */
-  binding: string;
+  /** The bounds that are reached first: several when they are equal, as the default limits are. */
+  binding: string[];
   /** Calls that will end, by the bounds. */
   expectedCalls: number;
   /** The same from a simulation of the scenario against its declared limits; absent without limits. */
-  simulated?: { calls: number; responseP50Ms?: number; responseP95Ms?: number; meanInFlight: number; binding: string };
+  simulated?: { calls: number; responseP50Ms?: number; responseP95Ms?: number; meanInFlight: number };
   /** For all calls and for each tool: which percentiles that many calls support. */
   supported: { name: string; calls: number; percentiles: { p: number; floor: number; isSupported: boolean }[] }[];
 }
+
+/** Bounds this close to the lowest bind together with it. */
+const TIE = 1.001;
 
 /** Tells which limit will bind, how many calls to expect, and which percentiles they will support. */
 export async function explain(scenario: Scenario): Promise<Explanation> {
@@ -38,16 +41,16 @@ export async function explain(scenario: Scenario): Promise<Explanation> {
     0,
   );
   const bounds = [loadBound(scenario, meanServiceMs), ...limitBounds(scenario, shares, meanServiceMs)];
-  const binding = bounds.reduce((least, bound) => (bound.perSecond < least.perSecond ? bound : least));
+  const lowest = Math.min(...bounds.map(({ perSecond }) => perSecond));
   const seconds = scenario.durationMs / 1000;
   const simulatedRun = scenario.limits && meanServiceMs > 0 ? await simulate(scenario, scenario.limits) : undefined;
-  const expectedCalls = simulatedRun?.totals.calls ?? Math.floor(binding.perSecond * seconds);
+  const expectedCalls = simulatedRun?.totals.calls ?? Math.floor(lowest * seconds);
   return {
     meanServiceMs,
     bounds,
-    binding: binding.name,
-    expectedCalls: Math.floor(binding.perSecond * seconds),
-    ...(simulatedRun && { simulated: summarise(simulatedRun, binding.name) }),
+    binding: bounds.filter(({ perSecond }) => perSecond <= lowest * TIE).map(({ name }) => name),
+    expectedCalls: Math.floor(lowest * seconds),
+    ...(simulatedRun && { simulated: summarise(simulatedRun) }),
     supported: [
       { name: 'all', calls: expectedCalls },
       ...toolWeights(scenario).map(([name, weight]) => ({ name, calls: Math.floor((expectedCalls * weight) / 100) })),
@@ -123,7 +126,7 @@ async function simulate(scenario: Scenario, limits: Limits): Promise<RunResult> 
   return clock.run(runScenario(plain, { driver, clock }));
 }
 
-function summarise(run: RunResult, binding: string): NonNullable<Explanation['simulated']> {
+function summarise(run: RunResult): NonNullable<Explanation['simulated']> {
   const percentile = (p: number): number | undefined =>
     run.totals.latency.response?.percentiles.find((one) => one.p === p)?.value;
   const [p50, p95] = [percentile(0.5), percentile(0.95)];
@@ -132,6 +135,5 @@ function summarise(run: RunResult, binding: string): NonNullable<Explanation['si
     ...(p50 !== undefined && { responseP50Ms: p50 }),
     ...(p95 !== undefined && { responseP95Ms: p95 }),
     meanInFlight: run.load.meanInFlight,
-    binding,
   };
 }

@@ -1,7 +1,7 @@
-import type { CallRecord } from './call-records.ts';
+import type { CallRecord, CallRecordSet, RecordedTime } from './call-records.ts';
 import { isLost, isTimeout, noOutcomes } from './outcome.ts';
 import type { GroupSummary, LatencySummary } from './run-result.ts';
-import { kaplanMeier, meanOfValues, nearestRank, percentileOf, sampleFloor, survivalPercentile } from './statistics.ts';
+import { kaplanMeier, nearestRank, percentileOf, sampleFloor, survivalPercentile } from './statistics.ts';
 
 /** Percentiles of every report, as shares. */
 export const PERCENTILES = [0.5, 0.9, 0.95, 0.99] as const;
@@ -13,10 +13,13 @@ export function summariseLatency(
   ended: readonly number[],
   censored: readonly number[] = [],
 ): LatencySummary | undefined {
-  if (ended.length === 0) return undefined;
-  const sorted = Float64Array.from(ended).sort();
-  const steps = censored.length > 0 ? kaplanMeier(ended, censored) : [];
+  return summariseSorted(Float64Array.from(ended).sort(), censored);
+}
+
+function summariseSorted(sorted: Float64Array, censored: readonly number[]): LatencySummary | undefined {
   const n = sorted.length;
+  if (n === 0) return undefined;
+  const steps = censored.length > 0 ? kaplanMeier(sorted, censored) : [];
   const percentiles = PERCENTILES.map((p) => {
     const value = censored.length > 0 ? survivalPercentile(steps, p) : percentileOf(sorted, p);
     const floor = sampleFloor(p);
@@ -38,7 +41,7 @@ export function summariseLatency(
     censored: censored.length,
     method: censored.length > 0 ? 'kaplan-meier' : 'exact',
     min: round(sorted[0] ?? 0),
-    mean: round(meanOfValues(ended)),
+    mean: round(sorted.reduce((sum, value) => sum + value, 0) / n),
     max: round(sorted[n - 1] ?? 0),
     percentiles,
   };
@@ -49,94 +52,154 @@ export function round(value: number): number {
   return Math.round(value * 1000) / 1000;
 }
 
-/** Collects the calls of one group and sums them up. */
-export class GroupBuilder {
-  readonly #name: string;
-  readonly #outcomes = noOutcomes();
-  readonly #codes: Record<string, number> = {};
-  #calls = 0;
-  #lost = 0;
-  #timeouts = 0;
-  #unexpected = 0;
-  readonly #service: number[] = [];
-  readonly #response: number[] = [];
-  readonly #firstEvent: number[] = [];
-  readonly #firstToken: number[] = [];
-  readonly #maxGap: number[] = [];
-  readonly #perToken: number[] = [];
-  readonly #queued: number[] = [];
-  readonly #overhead: number[] = [];
-  readonly #cutService: number[] = [];
-  readonly #cutResponse: number[] = [];
+/** A time of a call that ended well, and the recorded time without which no call has it. */
+const TIMES: readonly {
+  kind: keyof GroupSummary['latency'];
+  needs: RecordedTime;
+  of: (record: CallRecord) => number;
+}[] = [
+  { kind: 'service', needs: 'serviceMs', of: ({ serviceMs }) => serviceMs },
+  { kind: 'response', needs: 'serviceMs', of: (record) => record.lagMs + record.serviceMs },
+  { kind: 'firstEvent', needs: 'firstEventMs', of: ({ firstEventMs }) => firstEventMs },
+  { kind: 'firstToken', needs: 'firstTokenMs', of: ({ firstTokenMs }) => firstTokenMs },
+  { kind: 'maxGap', needs: 'maxGapMs', of: ({ maxGapMs }) => maxGapMs },
+  { kind: 'perToken', needs: 'firstTokenMs', of: perTokenMs },
+  { kind: 'queued', needs: 'queuedMs', of: ({ queuedMs }) => queuedMs },
+  { kind: 'overhead', needs: 'askedMs', of: (record) => record.serviceMs - record.askedMs },
+];
 
-  constructor(name: string) {
-    this.#name = name;
-  }
+function perTokenMs({ tokens, serviceMs, firstTokenMs }: CallRecord): number {
+  return tokens > 1 ? (serviceMs - firstTokenMs) / (tokens - 1) : Number.NaN;
+}
+
+/** Counts of one group, and the ages of its calls that were cut off. */
+class Tally {
+  readonly outcomes = noOutcomes();
+  readonly codes = new Map<string, number>();
+  calls = 0;
+  lost = 0;
+  timeouts = 0;
+  unexpected = 0;
+  readonly cutService: number[] = [];
+  readonly cutResponse: number[] = [];
 
   add(record: CallRecord): void {
-    this.#calls += 1;
-    this.#outcomes[record.outcome] += 1;
-    if (isLost(record.outcome)) this.#lost += 1;
-    if (isTimedOut(record)) this.#timeouts += 1;
-    if (!isExpected(record)) this.#unexpected += 1;
-    if (record.outcome === 'ok') {
-      this.#addTimes(record);
-      return;
-    }
-    const code = record.code === '' ? record.outcome : `${record.outcome}(${record.code})`;
-    this.#codes[code] = (this.#codes[code] ?? 0) + 1;
-    if (!isTimedOut(record) && record.outcome !== 'censored') return;
-    if (Number.isNaN(record.serviceMs)) return;
-    this.#cutService.push(record.serviceMs);
-    this.#cutResponse.push(record.lagMs + record.serviceMs);
+    const { outcome } = record;
+    this.calls += 1;
+    this.outcomes[outcome] += 1;
+    if (!isExpected(record)) this.unexpected += 1;
+    if (outcome === 'ok') return;
+    if (isLost(outcome)) this.lost += 1;
+    const isOverTime = isTimedOut(record);
+    if (isOverTime) this.timeouts += 1;
+    const code = record.code === '' ? outcome : `${outcome}(${record.code})`;
+    this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
+    if ((!isOverTime && outcome !== 'censored') || Number.isNaN(record.serviceMs)) return;
+    this.cutService.push(record.serviceMs);
+    this.cutResponse.push(record.lagMs + record.serviceMs);
   }
 
-  build(): GroupSummary {
-    const kinds = {
-      service: summariseLatency(this.#service, this.#cutService),
-      response: summariseLatency(this.#response, this.#cutResponse),
-      firstEvent: summariseLatency(this.#firstEvent),
-      firstToken: summariseLatency(this.#firstToken),
-      maxGap: summariseLatency(this.#maxGap),
-      perToken: summariseLatency(this.#perToken),
-      queued: summariseLatency(this.#queued),
-      overhead: summariseLatency(this.#overhead),
-    };
-    return {
-      name: this.#name,
-      calls: this.#calls,
-      outcomes: this.#outcomes,
-      codes: Object.fromEntries(Object.entries(this.#codes).sort(([a], [b]) => (a < b ? -1 : 1))),
-      lost: this.#lost,
-      timeouts: this.#timeouts,
-      unexpected: this.#unexpected,
-      latency: {
-        ...(kinds.service && { service: kinds.service }),
-        ...(kinds.response && { response: kinds.response }),
-        ...(kinds.firstEvent && { firstEvent: kinds.firstEvent }),
-        ...(kinds.firstToken && { firstToken: kinds.firstToken }),
-        ...(kinds.maxGap && { maxGap: kinds.maxGap }),
-        ...(kinds.perToken && { perToken: kinds.perToken }),
-        ...(kinds.queued && { queued: kinds.queued }),
-        ...(kinds.overhead && { overhead: kinds.overhead }),
-      },
-    };
-  }
-
-  #addTimes(record: CallRecord): void {
-    this.#service.push(record.serviceMs);
-    this.#response.push(record.lagMs + record.serviceMs);
-    pushKnown(this.#firstEvent, record.firstEventMs);
-    pushKnown(this.#firstToken, record.firstTokenMs);
-    pushKnown(this.#maxGap, record.maxGapMs);
-    if (record.tokens > 1) pushKnown(this.#perToken, (record.serviceMs - record.firstTokenMs) / (record.tokens - 1));
-    pushKnown(this.#queued, record.queuedMs);
-    pushKnown(this.#overhead, record.serviceMs - record.askedMs);
+  build(name: string, latency: GroupSummary['latency']): GroupSummary {
+    const { calls, outcomes, lost, timeouts, unexpected } = this;
+    const codes = Object.fromEntries([...this.codes].sort(([a], [b]) => (a < b ? -1 : 1)));
+    return { name, calls, outcomes, codes, lost, timeouts, unexpected, latency };
   }
 }
 
-function pushKnown(values: number[], value: number): void {
-  if (!Number.isNaN(value)) values.push(value);
+/** A way to sort calls into groups. */
+export interface Grouping {
+  /** Groups that come first, and are there without any call; others follow as they are met. */
+  names?: readonly string[];
+  /** Group of a call; `undefined` for none. */
+  nameOf: (record: CallRecord) => string | undefined;
+}
+
+class Groups {
+  readonly names: string[];
+  readonly tallies: Tally[];
+  readonly latencies: GroupSummary['latency'][] = [];
+  /** Group of each call that ended well, from 1; 0 for the others. */
+  readonly places: Uint16Array;
+  /** Where the stretch of each group begins in an array of all calls that ended well. */
+  readonly starts: number[] = [];
+  readonly #index: Map<string, number>;
+  readonly #nameOf: Grouping['nameOf'];
+
+  constructor({ names = [], nameOf }: Grouping, length: number) {
+    this.names = [...names];
+    this.tallies = names.map(() => new Tally());
+    this.places = new Uint16Array(length);
+    this.#index = new Map(names.map((name, index) => [name, index]));
+    this.#nameOf = nameOf;
+  }
+
+  add(record: CallRecord, row: number): void {
+    const name = this.#nameOf(record);
+    if (name === undefined) return;
+    const place = this.#index.get(name) ?? this.#begin(name);
+    this.tallies[place]?.add(record);
+    if (record.outcome === 'ok') this.places[row] = place + 1;
+  }
+
+  /** Every call has been added. */
+  close(): void {
+    let start = 0;
+    for (const { outcomes } of this.tallies) {
+      this.starts.push(start);
+      this.latencies.push({});
+      start += outcomes.ok;
+    }
+  }
+
+  /** Sums up one kind of time, given for each call and `NaN` where it has none; `scratch` has room for all. */
+  summarise(kind: keyof GroupSummary['latency'], times: Float64Array, scratch: Float64Array): void {
+    const { places, tallies, starts, latencies } = this;
+    const ends = Uint32Array.from(starts);
+    for (let row = 0; row < times.length; row += 1) {
+      const place = (places[row] ?? 0) - 1;
+      const time = times[row] ?? Number.NaN;
+      if (place < 0 || Number.isNaN(time)) continue;
+      const end = ends[place] ?? 0;
+      scratch[end] = time;
+      ends[place] = end + 1;
+    }
+    for (const [place, { cutService, cutResponse }] of tallies.entries()) {
+      const cut = kind === 'service' ? cutService : kind === 'response' ? cutResponse : [];
+      const summary = summariseSorted(scratch.subarray(starts[place], ends[place]).sort(), cut);
+      const latency = latencies[place];
+      if (summary && latency) latency[kind] = summary;
+    }
+  }
+
+  build(): GroupSummary[] {
+    return this.tallies.map((tally, place) => tally.build(this.names[place] ?? '', this.latencies[place] ?? {}));
+  }
+
+  #begin(name: string): number {
+    const place = this.tallies.push(new Tally()) - 1;
+    this.names.push(name);
+    this.#index.set(name, place);
+    return place;
+  }
+}
+
+/** Sums up calls in several ways at once, in memory of 24 bytes a call and little more: a run may have a million. */
+export function summariseGroups(records: CallRecordSet, groupings: readonly Grouping[]): GroupSummary[][] {
+  const { length } = records;
+  const all = groupings.map((grouping) => new Groups(grouping, length));
+  for (let row = 0; row < length; row += 1) {
+    const record = records.at(row);
+    for (const groups of all) groups.add(record, row);
+  }
+  for (const groups of all) groups.close();
+  const times = new Float64Array(length);
+  const scratch = new Float64Array(length);
+  for (const { kind, needs, of } of TIMES) {
+    if (!records.knows(needs)) continue;
+    for (let row = 0; row < length; row += 1) times[row] = of(records.at(row));
+    for (const groups of all) groups.summarise(kind, times, scratch);
+  }
+  return all.map((groups) => groups.build());
 }
 
 /** True for a time-out on either side, and for a workflow that stopped at its deadline. */

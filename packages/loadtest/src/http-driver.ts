@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-import { Pool, type Dispatcher } from 'undici';
+import type { Dispatcher, Pool } from 'undici';
 
 import {
   noFrames,
@@ -12,6 +12,7 @@ import {
   type WireCounters,
 } from './driver.ts';
 import { isObject } from './json-schema.ts';
+import { LazyPool } from './lazy-pool.ts';
 import { outcomeOfCode } from './outcome.ts';
 
 /** How a tool is called over plain HTTP. */
@@ -33,7 +34,7 @@ const GOOD: CallEnd = { outcome: 'ok' };
 /** Calls over HTTP with a pool of sockets (undici); nothing is ever sent twice. */
 export function http(options: HttpOptions): Driver {
   const url = new URL(options.url);
-  const pool = new Pool(url.origin, { connections: options.connections ?? 100, pipelining: 1 });
+  const pool = new LazyPool(url.origin, options.connections);
   const wire = noFrames();
   const { method = 'POST', body = toBody, judge = judgeJson } = options;
   const headers = { 'content-type': 'application/json', ...options.headers };
@@ -42,15 +43,13 @@ export function http(options: HttpOptions): Driver {
     kind: 'http',
     wire,
     info: () => ({ kind: 'http', url: options.url }),
-    connect(session) {
+    async connect(session) {
+      const target = { pool: await pool.open(), wire, path, method, headers, judge };
       wire.connectsTried += 1;
       wire.connectsOpened += 1;
-      const target = { pool, wire, path, method, headers, judge };
-      return Promise.resolve(
-        new HttpConnection(target, (call) => (method === 'GET' ? undefined : body(call, session))),
-      );
+      return new HttpConnection(target, (call) => (method === 'GET' ? undefined : body(call, session)));
     },
-    close: () => pool.destroy(),
+    close: () => pool.close(),
   };
 }
 

@@ -1,5 +1,3 @@
-import { request } from 'undici';
-
 import { LoadTestError } from './load-test-error.ts';
 import type { FaultInjector } from './recovery.ts';
 
@@ -30,6 +28,7 @@ export function httpFaults(options: HttpFaultsOptions): FaultInjector {
 const COUNTED: ReadonlySet<string> = new Set(['leak', 'double_release', 'drop_connection']);
 
 async function post({ url, token }: HttpFaultsOptions, ask: object): Promise<void> {
+  const { request } = await import('undici');
   const { statusCode, body } = await request(url, {
     method: 'POST',
     headers: {

@@ -41,7 +41,8 @@ export { STUB_MODES, type StubMode } from './stub-mode.ts';
 export { PermitModel, type PermitAsk, type PermitLimits, type Tier } from './permit-model.ts';
 export { virtual, type VirtualDriver, type VirtualOptions } from './virtual-driver.ts';
 export { inProcess, type InProcessContext, type InProcessTarget } from './in-process-driver.ts';
-export { testInterference, type InterferenceOptions, type InterferenceResult } from './interference.ts';
+export { fairQueueBoundMs, testInterference } from './interference.ts';
+export type { InterferenceOptions, InterferenceResult } from './interference.ts';
 export { compare, COMPARED_METRICS, FEWEST_RUNS } from './compare.ts';
 export type { ComparedMetric, CompareOptions, Comparison, MetricComparison } from './compare.ts';
 export { estimatePermits, fitCapacity, type CapacityEstimate, type CapacityPoint } from './capacity.ts';
@@ -62,3 +63,5 @@ export { checkComparison, type AaCheck, type AaCheckOptions } from './aa-check.t
 export { countPermits, type PermitCount, type PermitCountOptions } from './permit-count.ts';
 export { auditDisconnects, type AuditDisconnectsOptions } from './audit-disconnects.ts';
 export { calibrateClient, type ClientLimits } from './calibrate-client.ts';
+export { estimateSpend } from './estimate-spend.ts';
+export type { Spend, SpendLimit } from './spend.ts';

@@ -1,6 +1,7 @@
 import { systemClock, sleep, type Clock } from './clock.ts';
 import type { Connection, Driver, PlannedCall } from './driver.ts';
 import { detectableEffect, signFlipP } from './exact-tests.ts';
+import { formatMs } from './duration.ts';
 import { LoadTestError } from './load-test-error.ts';
 import { createRandom } from './random.ts';
 import { medianOf, meanOfValues } from './statistics.ts';
@@ -29,6 +30,11 @@ export interface InterferenceOptions {
    * processor. @defaultValue 0
    */
   tolerance?: number;
+  /**
+   * Wait that permits shared by both sessions cost by design, in milliseconds: see {@link fairQueueBoundMs}. A slowdown
+   * within it is `within_bound`. @defaultValue 0: nothing is shared
+   */
+  allowedMs?: number;
   signal?: AbortSignal;
 }
 
@@ -43,9 +49,13 @@ export interface InterferenceResult {
   p: number;
   alpha: number;
   tolerance: number;
+  allowedMs: number;
+  /** Whether both sessions called one provider, and so shared its permits, or different ones. */
+  sharing: 'provider' | 'global';
   /** The effect that this experiment would have found four times out of five, in milliseconds. */
   detectableMs: number;
-  verdict: 'interference' | 'none_found' | 'undecided';
+  /** `within_bound`: slower beyond chance, and by no more than `allowedMs`. */
+  verdict: 'interference' | 'within_bound' | 'none_found' | 'undecided';
   victimCalls: number;
   aggressorCalls: number;
   failures: number;
@@ -70,6 +80,7 @@ export async function testInterference(options: InterferenceOptions): Promise<In
     seed = 42,
     signal,
     tolerance = 0,
+    allowedMs = 0,
   } = options;
   const smallestP = 2 / 2 ** pairs;
   if (pairs > 20 || smallestP > alpha) {
@@ -97,6 +108,7 @@ export async function testInterference(options: InterferenceOptions): Promise<In
   const p = signFlipP(differences);
   const effect = effectMs / Math.max(1e-9, meanOfValues(found.map(({ withoutMs }) => withoutMs)));
   const isDecided = found.length > 0 && 2 / 2 ** found.length <= alpha;
+  const isSlower = p < alpha && effect > tolerance;
   return {
     pairs: found,
     effectMs,
@@ -104,12 +116,36 @@ export async function testInterference(options: InterferenceOptions): Promise<In
     p,
     alpha,
     tolerance,
+    allowedMs,
+    sharing: options.victim.provider === options.aggressor.provider ? 'provider' : 'global',
     detectableMs: detectableEffect(differences, alpha),
-    verdict: !isDecided ? 'undecided' : p < alpha && effect > tolerance ? 'interference' : 'none_found',
+    verdict: !isDecided
+      ? 'undecided'
+      : !isSlower
+        ? 'none_found'
+        : effectMs > allowedMs
+          ? 'interference'
+          : 'within_bound',
     victimCalls: victim.calls,
     aggressorCalls: aggressor.calls,
     failures: victim.failures,
   };
+}
+
+/**
+ * The longest wait that a fair queue promises a session with one waiting call, in milliseconds:
+ * `⌈sessions / permits⌉ × hold + hold`, with the longest hold and the smaller of the provider's and the global permits.
+ */
+export function fairQueueBoundMs(sessions: number, permits: number, longestHoldMs: number): number {
+  return (Math.ceil(sessions / permits) + 1) * longestHoldMs;
+}
+
+/** One sentence about what the two sessions shared, and what that may cost. */
+export function describeSharing({ sharing, allowedMs }: Pick<InterferenceResult, 'sharing' | 'allowedMs'>): string {
+  if (sharing === 'global') return 'Victim and aggressor call different providers and share only the global limit.';
+  return allowedMs === 0
+    ? 'Victim and aggressor call one provider and share its permits.'
+    : `Victim and aggressor call one provider and share its permits, for which a fair queue lets one wait up to ${formatMs(allowedMs)}.`;
 }
 
 interface Block {

@@ -2,6 +2,7 @@ import { arrivalTimes } from './arrival-times.ts';
 import type { CallSource } from './call-source.ts';
 import { draw, type Distribution } from './distribution.ts';
 import type { CallEnd } from './driver.ts';
+import { LaunchGate } from './launch-gate.ts';
 import type { LoadRun } from './load-run.ts';
 import type { Random } from './random.ts';
 import type { Load, Stage } from './scenario.ts';
@@ -74,31 +75,34 @@ function pauseAfter({ outcome, retryAfterMs }: CallEnd, { think, random }: Slot)
 
 function startOpen(load: Extract<Load, { kind: 'open' }>, options: GeneratorOptions): void {
   const { run, random, totalMs } = options;
-  const { maxInflight = Number.POSITIVE_INFINITY, onFull = 'queue', arrivals = { kind: 'poisson' } } = load;
+  const { maxInflight = Number.POSITIVE_INFINITY, onFull = 'queue', catchUp = 'burst' } = load;
   const stages: Stage[] = load.stages ?? [{ durationMs: totalMs, rate: load.rate ?? 0 }];
-  const waiting: number[] = [];
   let turn = 0;
-  let running = 0;
-  const launch = (due: number): void => {
-    const alive = run.links.filter((link) => !link.isDead);
-    const link = alive[turn % Math.max(1, alive.length)] ?? run.links[0];
-    turn += 1;
-    if (!link) return;
-    running += 1;
-    run.launch(link, due, () => {
-      running -= 1;
-      const next = run.accepting ? waiting.shift() : undefined;
-      if (next !== undefined) launch(next);
-    });
-  };
-  onSchedule(run, arrivalTimes(stages, arrivals, random), (due) => {
-    if (running < maxInflight) launch(due);
-    else if (onFull === 'drop') run.drop(turn % Math.max(1, run.links.length), due);
-    else waiting.push(due);
+  const gate = new LaunchGate({
+    maxInflight,
+    onFull,
+    catchUp,
+    now: () => run.now(),
+    at: (time, work) => void run.at(time, work),
+    drop: (due) => run.drop(turn % Math.max(1, run.links.length), due),
+    send(due, ended) {
+      const link = run.links[nextAlive(run, turn)];
+      turn += 1;
+      if (link && run.accepting) run.launch(link, due, ended);
+      else run.drop(0, due);
+    },
   });
-  run.whenStopped(() => {
-    for (const due of waiting.splice(0)) run.drop(0, due);
-  });
+  onSchedule(run, arrivalTimes(stages, load.arrivals ?? { kind: 'poisson' }, random), (due) => gate.offer(due));
+  run.whenStopped(() => gate.close());
+}
+
+/** The place of the next session in turn that is not dead. */
+function nextAlive({ links }: LoadRun, turn: number): number {
+  for (let step = 0; step < links.length; step += 1) {
+    const place = (turn + step) % links.length;
+    if (links[place]?.isDead === false) return place;
+  }
+  return 0;
 }
 
 /** Calls `work` at each time of the schedule; a late turn catches up at once, at the end of the load at the latest, and never moves what follows. */

@@ -1,17 +1,16 @@
 import type { CallRecord, CallRecords } from './call-records.ts';
 import type { CallSource } from './call-source.ts';
 import type { Cancel, Clock } from './clock.ts';
-import type { CallEnd, CallSink, Driver, PlannedCall } from './driver.ts';
+import type { CallEnd, Driver, PlannedCall } from './driver.ts';
+import { Flight, unsentRecord, type FlightOwner, type OnEnd } from './flight.ts';
 import { noOutcomes, type Outcome, type OutcomeCounts } from './outcome.ts';
 import type { ClientBehaviour } from './scenario.ts';
 import { SessionLink, type LinkOwner } from './session-link.ts';
+import type { SpendMeter } from './spend.ts';
 import type { Random } from './random.ts';
 
 /** How much longer than the deadline the client waits for an answer, in milliseconds. */
 const ANSWER_GRACE_MS = 1000;
-
-/** What a load generator learns when its call has ended. */
-export type OnEnd = (end: CallEnd, at: number) => void;
 
 /** Settings of a {@link LoadRun}. */
 export interface LoadRunOptions {
@@ -23,74 +22,17 @@ export interface LoadRunOptions {
   client: ClientBehaviour;
   warmupMs: number;
   maxCalls: number;
+  /** Ends the load when it has cost enough. */
+  spend?: SpendMeter;
   /** Told of every call as it ends. */
   onRecord?: (record: CallRecord) => void;
-}
-
-class Flight implements CallSink, CallRecord {
-  readonly due: number;
-  lagMs = Number.NaN;
-  serviceMs = Number.NaN;
-  firstEventMs = Number.NaN;
-  firstTokenMs = Number.NaN;
-  maxGapMs = Number.NaN;
-  queuedMs = Number.NaN;
-  readonly askedMs: number;
-  tokens = 0;
-  readonly entry: number;
-  readonly session: number;
-  outcome: Outcome = 'censored';
-  code = '';
-  readonly provider: string;
-  readonly forced: boolean;
-  readonly warmup: boolean;
-  readonly call: PlannedCall;
-  readonly link: SessionLink;
-  readonly onEnd: OnEnd;
-  readonly #run: LoadRun;
-  sentAt = Number.NaN;
-  lastPieceAt = Number.NaN;
-  handle = 0;
-  timer: Cancel | undefined;
-  abandonTimer: Cancel | undefined;
-
-  constructor(run: LoadRun, link: SessionLink, due: number, call: PlannedCall, onEnd: OnEnd) {
-    this.#run = run;
-    this.link = link;
-    this.due = due;
-    this.call = call;
-    this.onEnd = onEnd;
-    this.askedMs = call.serviceMs ?? Number.NaN;
-    this.entry = call.entry;
-    this.session = link.index;
-    this.provider = call.provider ?? '';
-    this.forced = call.forcedTimeout;
-    this.warmup = due < run.warmupMs;
-  }
-
-  event(): void {
-    if (Number.isNaN(this.firstEventMs)) this.firstEventMs = this.#run.now() - this.sentAt;
-  }
-
-  piece(tokens: number): void {
-    const now = this.#run.now();
-    if (Number.isNaN(this.firstEventMs)) this.firstEventMs = now - this.sentAt;
-    if (Number.isNaN(this.firstTokenMs)) this.firstTokenMs = now - this.sentAt;
-    else this.maxGapMs = Math.max(Number.isNaN(this.maxGapMs) ? 0 : this.maxGapMs, now - this.lastPieceAt);
-    this.lastPieceAt = now;
-    this.tokens += tokens;
-  }
-
-  end(end: CallEnd): void {
-    this.#run.finish(this, end);
-  }
 }
 
 /**
  * The heart of a run: launches calls over sessions, times them from when they were *due*, and turns each into exactly
  * one record. Generators decide when; this class decides nothing about load.
  */
-export class LoadRun implements LinkOwner {
+export class LoadRun implements LinkOwner, FlightOwner {
   readonly warmupMs: number;
   readonly links: SessionLink[] = [];
   readonly outcomes: OutcomeCounts = noOutcomes();
@@ -172,17 +114,7 @@ export class LoadRun implements LinkOwner {
   #recordUnsent(outcome: Outcome, session: number, due: number, call: PlannedCall): void {
     this.launched += 1;
     this.outcomes[outcome] += 1;
-    const record: CallRecord = {
-      ...NEVER_SENT,
-      outcome,
-      due,
-      session,
-      entry: call.entry,
-      askedMs: call.serviceMs ?? Number.NaN,
-      provider: call.provider ?? '',
-      forced: call.forcedTimeout,
-      warmup: due < this.warmupMs,
-    };
+    const record = unsentRecord({ outcome, session, due, call, warmup: due < this.warmupMs });
     this.#options.records.add(record);
     this.#options.onRecord?.(record);
   }
@@ -260,6 +192,7 @@ export class LoadRun implements LinkOwner {
     this.outcomes[end.outcome] += 1;
     this.#options.records.add(flight);
     this.#options.onRecord?.(flight);
+    if (this.#options.spend?.add(end, flight.tokens, this.inFlight)) this.stop();
     this.#renewWhenUsed(flight.link);
     flight.onEnd(end, now);
     if (this.#flights.size === 0) this.#whenIdle?.();
@@ -333,17 +266,3 @@ export class LoadRun implements LinkOwner {
     if (this.inFlight > this.peakInFlight) this.peakInFlight = this.inFlight;
   }
 }
-
-const NEVER_SENT: Omit<
-  CallRecord,
-  'outcome' | 'due' | 'session' | 'entry' | 'askedMs' | 'provider' | 'forced' | 'warmup'
-> = {
-  lagMs: Number.NaN,
-  serviceMs: Number.NaN,
-  firstEventMs: Number.NaN,
-  firstTokenMs: Number.NaN,
-  maxGapMs: Number.NaN,
-  queuedMs: Number.NaN,
-  tokens: 0,
-  code: '',
-};

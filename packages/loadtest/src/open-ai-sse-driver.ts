@@ -1,8 +1,7 @@
-import { Pool } from 'undici';
-
 import { noFrames, type CallEnd, type CallSink, type Driver } from './driver.ts';
 import { endOfFailure, endOfStatus } from './http-driver.ts';
 import { isObject } from './json-schema.ts';
+import { LazyPool } from './lazy-pool.ts';
 import { outcomeOfCode } from './outcome.ts';
 import { PromiseConnection } from './promise-connection.ts';
 
@@ -23,7 +22,7 @@ const CHARS_PER_TOKEN = 4;
 /** Asks a model directly and reads its stream; a stream that ends without a finish reason, or with an error, is a failure. */
 export function openaiSse(options: OpenAiSseOptions): Driver {
   const url = new URL(options.url);
-  const pool = new Pool(url.origin, { connections: options.connections ?? 100, pipelining: 1 });
+  const sockets = new LazyPool(url.origin, options.connections);
   const wire = noFrames();
   const headers = {
     'content-type': 'application/json',
@@ -34,33 +33,32 @@ export function openaiSse(options: OpenAiSseOptions): Driver {
     kind: 'openai-sse',
     wire,
     info: () => ({ kind: 'openai-sse', url: options.url }),
-    connect() {
+    async connect() {
+      const pool = await sockets.open();
       wire.connectsTried += 1;
       wire.connectsOpened += 1;
-      return Promise.resolve(
-        new PromiseConnection(async ({ arguments: args }, signal, sink) => {
-          const { prompt, simulate } = args;
-          const body = JSON.stringify({
-            model: options.model,
-            stream: true,
-            messages: [{ role: 'user', content: prompt }],
-            ...(simulate !== undefined && { simulate }),
-            ...options.body,
-          });
-          wire.framesSent += 1;
-          const response = await pool
-            .request({ path: `${url.pathname}${url.search}`, method: 'POST', headers, body, signal })
-            .catch(endOfFailure);
-          if ('outcome' in response) return response;
-          if (response.statusCode >= 300) {
-            await response.body.dump();
-            return endOfStatus(response.statusCode, response.headers);
-          }
-          return readStream(response.body, sink, () => (wire.framesReceived += 1));
-        }),
-      );
+      return new PromiseConnection(async ({ arguments: args }, signal, sink) => {
+        const { prompt, simulate } = args;
+        const body = JSON.stringify({
+          model: options.model,
+          stream: true,
+          messages: [{ role: 'user', content: prompt }],
+          ...(simulate !== undefined && { simulate }),
+          ...options.body,
+        });
+        wire.framesSent += 1;
+        const response = await pool
+          .request({ path: `${url.pathname}${url.search}`, method: 'POST', headers, body, signal })
+          .catch(endOfFailure);
+        if ('outcome' in response) return response;
+        if (response.statusCode >= 300) {
+          await response.body.dump();
+          return endOfStatus(response.statusCode, response.headers);
+        }
+        return readStream(response.body, sink, () => (wire.framesReceived += 1));
+      });
     },
-    close: () => pool.destroy(),
+    close: () => sockets.close(),
   };
 }
 
@@ -83,6 +81,7 @@ class EventReader {
   #rest = '';
   #failure: CallEnd | undefined;
   #isFinished = false;
+  #tokens: number | undefined;
 
   constructor(sink: CallSink, onEvent: () => void) {
     this.#sink = sink;
@@ -97,7 +96,8 @@ class EventReader {
 
   end(): CallEnd {
     if (this.#failure) return this.#failure;
-    return this.#isFinished ? { outcome: 'ok' } : { outcome: 'protocol_error', code: 'TRUNCATED' };
+    const used = this.#tokens === undefined ? {} : { tokens: this.#tokens };
+    return this.#isFinished ? { outcome: 'ok', ...used } : { outcome: 'protocol_error', code: 'TRUNCATED' };
   }
 
   #take(data: string): void {
@@ -112,7 +112,8 @@ class EventReader {
       this.#failure ??= { outcome: 'protocol_error', code: 'MALFORMED' };
       return;
     }
-    const { error, choices } = event;
+    const { error, choices, usage } = event;
+    if (isObject(usage) && typeof usage['total_tokens'] === 'number') this.#tokens = usage['total_tokens'];
     if (isObject(error)) {
       const code = typeof error['code'] === 'string' ? error['code'] : 'IN_BAND';
       this.#failure ??= { outcome: outcomeOfCode(code), code };

@@ -1,4 +1,4 @@
-import type { CallRecord } from './call-records.ts';
+import type { CallRecord, CallRecordSet } from './call-records.ts';
 import { isExpected, round } from './group-summary.ts';
 import type { RecoveryEvent, RunResult } from './run-result.ts';
 import type { Fault } from './scenario.ts';
@@ -21,7 +21,7 @@ export interface InjectedFault {
 /** What a timeline of recovery is made from. */
 export interface RecoveryInput {
   injected: readonly InjectedFault[];
-  records: readonly CallRecord[];
+  records: CallRecordSet;
   timeline: RunResult['timeline'];
   /** The target's own counters over time; absent without `/metrics`. */
   counters: readonly { atMs: number; leaks: number; recoveries: number }[];
@@ -48,9 +48,15 @@ export function recoveryOf({ injected, records, timeline, counters }: RecoveryIn
       ...(detected !== undefined && { detectedAfterMs: round(detected - atMs) }),
       ...(repaired !== undefined && { repairedAfterMs: round(repaired - atMs) }),
       ...(back !== undefined && { throughputBackAfterMs: round(back - atMs) }),
-      failuresDuring: records.filter((record) => isFailureIn(record, atMs, Math.min(endMs, repaired ?? endMs))).length,
+      failuresDuring: failuresIn(records, atMs, Math.min(endMs, repaired ?? endMs)),
     };
   });
+}
+
+function failuresIn(records: CallRecordSet, fromMs: number, toMs: number): number {
+  let failures = 0;
+  for (let row = 0; row < records.length; row += 1) if (isFailureIn(records.at(row), fromMs, toMs)) failures += 1;
+  return failures;
 }
 
 function isFailureIn(record: CallRecord, fromMs: number, toMs: number): boolean {

@@ -160,6 +160,7 @@ export const REPORT_SCHEMA: JsonSchema = {
       recovery: list(
         object({ kind: text, provider: text, count: number, injectedAtMs: number, failuresDuring: number }),
       ),
+      spend: object({ limitUsd: number, usd: number, stopped: { type: 'boolean' } }),
       interference: object({
         pairs: list(
           object({ withMs: number, withoutMs: number, first: { type: 'string', enum: ['with', 'without'] } }),
@@ -169,13 +170,15 @@ export const REPORT_SCHEMA: JsonSchema = {
         p: number,
         alpha: number,
         tolerance: number,
+        allowedMs: number,
+        sharing: { type: 'string', enum: ['provider', 'global'] },
         detectableMs: number,
-        verdict: { type: 'string', enum: ['interference', 'none_found', 'undecided'] },
+        verdict: { type: 'string', enum: ['interference', 'within_bound', 'none_found', 'undecided'] },
         victimCalls: number,
         aggressorCalls: number,
         failures: number,
       }),
     },
-    ['permits', 'recovery', 'interference'],
+    ['permits', 'recovery', 'spend', 'interference'],
   ),
 };

@@ -4,6 +4,7 @@ import type { Driver } from './driver.ts';
 import type { InterferenceResult } from './interference.ts';
 import type { PermitWatch } from './permit-watch.ts';
 import type { FaultInjector } from './recovery.ts';
+import type { SpendLimit } from './spend.ts';
 import type { ExtraMetrics } from './threshold.ts';
 
 /** What a live view is told while a run goes on. */
@@ -38,6 +39,8 @@ export interface RunOptions {
   permits?: PermitWatch;
   /** Carries out the scenario's faults. */
   faults?: FaultInjector;
+  /** Ends the load when it has cost so much. */
+  spend?: SpendLimit;
   /** Noted in the report: the factor that the scenario was scaled with. @defaultValue 1 */
   timeScale?: number;
   /** Noted in the report. */

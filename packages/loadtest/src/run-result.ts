@@ -1,5 +1,6 @@
 import type { TargetInfo, WireCounters } from './driver.ts';
 import type { InterferenceResult } from './interference.ts';
+import type { Spend } from './spend.ts';
 import type { OutcomeCounts } from './outcome.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -157,6 +158,8 @@ export interface RunResult {
   fairness: number;
   wire: WireCounters;
   timeline: { windowMs: number; windows: TimelineWindow[] };
+  /** Present when the run had a limit of cost. */
+  spend?: Spend;
   permits?: PermitAudit;
   recovery?: RecoveryEvent[];
   /** Present when the run was asked to test whether sessions harm each other. */

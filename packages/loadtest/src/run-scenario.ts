@@ -13,6 +13,7 @@ import { createRandom } from './random.ts';
 import type { FaultInjector, InjectedFault } from './recovery.ts';
 import type { RunResult } from './run-result.ts';
 import { drainOf, MAX_CALLS, sessionsOf, type Scenario } from './scenario.ts';
+import { SpendMeter } from './spend.ts';
 
 const PROGRESS_EVERY_MS = 250;
 /** Step between readings of the permits after the drain, in milliseconds. */
@@ -35,6 +36,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   const loadAverage = clock.virtual ? 0 : (loadavg()[0] ?? 0);
   const records = new CallRecords();
   const source = new CallSource(scenario, seed);
+  const meter = options.spend && new SpendMeter(options.spend);
   const warmupMs = scenario.warmupMs ?? 0;
   const totalMs = warmupMs + scenario.durationMs;
   const run = new LoadRun({
@@ -46,6 +48,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     client: scenario.client ?? {},
     warmupMs,
     maxCalls: scenario.maxCalls ?? MAX_CALLS,
+    ...(meter && { spend: meter }),
     ...(options.onCall && { onRecord: options.onCall }),
   });
   const tell = teller(run, totalMs, options.onProgress);
@@ -98,6 +101,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     injected,
     failedFaults,
     seed,
+    ...(meter && { spend: meter.spend }),
   });
 }
 

@@ -53,6 +53,7 @@ const load: JsonSchema = {
         arrivals,
         maxInflight: count,
         onFull: { type: 'string', enum: ['queue', 'drop'] },
+        catchUp: { type: 'string', enum: ['burst', 'paced'] },
       },
       ['sessions'],
     ),

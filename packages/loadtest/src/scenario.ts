@@ -47,6 +47,8 @@ export type Load =
       /** Calls in flight at most; what is due beyond it waits here (`queue`) or is dropped and counted. */
       maxInflight?: number;
       onFull?: 'queue' | 'drop';
+      /** What waited is sent at once when places come free, or at most 1.2 times as fast as planned. @defaultValue 'burst' */
+      catchUp?: 'burst' | 'paced';
     }
   | { kind: 'sessions'; rate: number; calls: number; think?: Distribution; arrivals?: Arrivals }
   | { kind: 'trace'; sessions: number; calls: { atMs: number; entry: number; serviceMs?: number }[] };

@@ -1,5 +1,5 @@
 import type { LoadRun } from './load-run.ts';
-import type { CallRecord } from './call-records.ts';
+import type { CallRecord, CallRecordSet } from './call-records.ts';
 import { round } from './group-summary.ts';
 import { OUTCOMES } from './outcome.ts';
 import type { SelfCheck, TimelineWindow } from './run-result.ts';
@@ -18,7 +18,7 @@ const STEADY_T = 4;
 /** What the checks look at. */
 export interface SelfCheckInput {
   run: LoadRun;
-  records: readonly CallRecord[];
+  records: CallRecordSet;
   scenario: Scenario;
   windows: readonly TimelineWindow[];
   medianResponseMs: number;
@@ -41,10 +41,18 @@ export function selfChecksOf(input: SelfCheckInput): SelfCheck[] {
   ].filter((check) => check !== undefined);
 }
 
-/** p99 of how late calls were sent. */
-export function sendLagP99(records: readonly CallRecord[]): number {
-  const lags = Float64Array.from(records.flatMap(({ lagMs }) => (Number.isNaN(lagMs) ? [] : [lagMs]))).sort();
-  return round(percentileOf(lags, 0.99) ?? 0);
+/** p99 of how late calls were sent; calls that `isCounted` refuses are left out. */
+export function sendLagP99(records: CallRecordSet, isCounted: (record: CallRecord) => boolean = () => true): number {
+  const lags = new Float64Array(records.length);
+  let count = 0;
+  for (let row = 0; row < records.length; row += 1) {
+    const record = records.at(row);
+    const { lagMs } = record;
+    if (Number.isNaN(lagMs) || !isCounted(record)) continue;
+    lags[count] = lagMs;
+    count += 1;
+  }
+  return round(percentileOf(lags.subarray(0, count).sort(), 0.99) ?? 0);
 }
 
 function conservation({ run, records }: SelfCheckInput): SelfCheck {
@@ -75,7 +83,7 @@ function stall({ longestStallMs, maxStallMs }: SelfCheckInput): SelfCheck {
 function sendLag({ records, scenario, medianResponseMs }: SelfCheckInput): SelfCheck | undefined {
   const capped = scenario.load.kind === 'open' && scenario.load.maxInflight !== undefined;
   if (records.length === 0 || capped) return undefined;
-  const value = sendLagP99(records.filter(({ lagMs, outcome }) => !Number.isNaN(lagMs) && outcome !== 'closed'));
+  const value = sendLagP99(records, ({ outcome }) => outcome !== 'closed');
   const limit = round(Math.max(LAG_FLOOR_MS, LAG_SHARE * medianResponseMs));
   return {
     id: 'send-lag',
@@ -89,7 +97,11 @@ function sendLag({ records, scenario, medianResponseMs }: SelfCheckInput): SelfC
 
 /** ∫ in-flight dt must equal the sum of all residence times: two books, kept apart. */
 function littlesArea({ run, records }: SelfCheckInput): SelfCheck | undefined {
-  const residence = records.reduce((sum, { serviceMs }) => sum + (Number.isNaN(serviceMs) ? 0 : serviceMs), 0);
+  let residence = 0;
+  for (let row = 0; row < records.length; row += 1) {
+    const { serviceMs } = records.at(row);
+    if (!Number.isNaN(serviceMs)) residence += serviceMs;
+  }
   if (residence === 0) return undefined;
   const value = round(run.area / residence);
   return {
@@ -108,14 +120,22 @@ function closedLoop({ records, scenario }: SelfCheckInput): SelfCheck | undefine
   if (load.kind !== 'closed' || load.think || load.rampMs || scenario.client?.callsPerConnection) return undefined;
   const slots = load.sessions * (load.inflightPerSession ?? 1);
   const warmupMs = scenario.warmupMs ?? 0;
-  const sent = records.filter(({ serviceMs }) => !Number.isNaN(serviceMs));
-  if (sent.length < slots * 10 || sent.some(({ outcome }) => outcome !== 'ok')) return undefined;
-  const lastEnd = sent.reduce((last, { due, lagMs, serviceMs }) => Math.max(last, due + lagMs + serviceMs), 0);
-  const until = sent.reduce((last, { due }) => Math.max(last, due), warmupMs);
-  const inside = sent.reduce((sum, { due, lagMs, serviceMs }) => {
-    const end = Math.min(until, due + lagMs + serviceMs);
-    return sum + Math.max(0, end - Math.max(warmupMs, due));
-  }, 0);
+  let [sent, lastEnd, until] = [0, 0, warmupMs];
+  for (let row = 0; row < records.length; row += 1) {
+    const { due, lagMs, serviceMs, outcome } = records.at(row);
+    if (Number.isNaN(serviceMs)) continue;
+    if (outcome !== 'ok') return undefined;
+    sent += 1;
+    lastEnd = Math.max(lastEnd, due + lagMs + serviceMs);
+    until = Math.max(until, due);
+  }
+  if (sent < slots * 10) return undefined;
+  let inside = 0;
+  for (let row = 0; row < records.length; row += 1) {
+    const { due, lagMs, serviceMs } = records.at(row);
+    if (Number.isNaN(serviceMs)) continue;
+    inside += Math.max(0, Math.min(until, due + lagMs + serviceMs) - Math.max(warmupMs, due));
+  }
   const value = lastEnd === 0 ? 1 : round((slots * (until - warmupMs)) / inside);
   return {
     id: 'closed-loop',

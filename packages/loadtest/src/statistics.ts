@@ -65,7 +65,7 @@ export interface SurvivalStep {
  * Kaplan–Meier estimate of how long calls take when some were cut off: `ended` ran to their end, `censored` were still
  * running at these ages. A call cut off at an age counts as running until then and says nothing about later.
  */
-export function kaplanMeier(ended: readonly number[], censored: readonly number[]): SurvivalStep[] {
+export function kaplanMeier(ended: ArrayLike<number>, censored: ArrayLike<number>): SurvivalStep[] {
   const ends = Float64Array.from(ended).sort();
   const cuts = Float64Array.from(censored).sort();
   const steps: SurvivalStep[] = [];

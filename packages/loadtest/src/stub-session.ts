@@ -62,7 +62,7 @@ export class StubSession {
   }
 
   #welcome(hello: Record<string, unknown>): void {
-    const { timeScale = 1, token, maxQueued = 50 } = this.#shared.options;
+    const { timeScale = 1, token, maxQueued = 50, isSimulator = true } = this.#shared.options;
     if (token !== undefined && hello['token'] !== token) {
       this.#send({ type: 'error', error: { code: 'UNAUTHENTICATED', message: 'wrong token', retryable: false } });
       this.#socket.close(4401);
@@ -84,7 +84,7 @@ export class StubSession {
         resumeWindowMs: 0,
         maxDeadlineMs: 3_600_000,
       },
-      simulator: { timeScale, providers: ['glm', 'kimi'] },
+      ...(isSimulator && { simulator: { timeScale, providers: ['glm', 'kimi'] } }),
     });
   }
 
@@ -174,13 +174,15 @@ export class StubSession {
   }
 
   #answer(call: StubCall): void {
-    const { mode } = this.#shared.state;
+    const { options, state } = this.#shared;
+    const { mode } = state;
     this.#end(call);
     const frame = {
       type: 'result',
       id: call.id,
       content: [{ type: 'text', text: 'done' }],
       timing: { queuedMs: call.queuedMs, runMs: call.serviceMs },
+      ...(options.usage && { usage: options.usage }),
       ...(mode === 'stopped' && { stop: { kind: 'no_progress' } }),
     };
     this.#sendNumbered(frame);

@@ -13,6 +13,10 @@ export interface StubOptions {
   limits?: PermitLimits;
   /** Reported in `welcome`. @defaultValue 1 */
   timeScale?: number;
+  /** False: `welcome` names no simulator, as a server with real models does. @defaultValue true */
+  isSimulator?: boolean;
+  /** Told with every result. @defaultValue none */
+  usage?: { totalTokens: number; costUsd?: number };
   /** Service time of a call that asks for none, in milliseconds. @defaultValue 20 */
   serviceMs?: number;
   /** Pieces of an answer. @defaultValue 2 */

@@ -19,6 +19,7 @@ export function renderSummary(result: RunResult): string {
   const codes = Object.entries(totals.codes);
   if (codes.length > 0) lines.push(`not ok     ${codes.map(([code, count]) => `${count} ${code}`).join(', ')}`);
   if (result.permits) lines.push(`permits    ${describePermits(result.permits)}`);
+  if (result.spend) lines.push(`spend      ${describeSpend(result.spend)}`);
   for (const event of result.recovery ?? []) lines.push(`recovery   ${describeRecovery(event)}`);
   lines.push('', ...table(result), '', ...checks(result));
   return lines.join('\n');
@@ -29,6 +30,11 @@ function describeLoad({ load, meta, scenario }: RunResult): string {
   const sessions = scenario.load.kind === 'sessions' ? 'arriving sessions' : `${scenario.load.sessions} sessions`;
   const scale = meta.timeScale === 1 ? '' : `, time scale ${meta.timeScale}`;
   return `${load.kind}, ${sessions}, ${seconds} s measured + ${(load.drainedMs / 1000).toFixed(1)} s drain${scale}, seed ${meta.seed}`;
+}
+
+/** What a run cost, and whether that ended it. */
+export function describeSpend({ usd, limitUsd, stopped }: NonNullable<RunResult['spend']>): string {
+  return `$${usd.toFixed(2)} of at most $${limitUsd.toFixed(2)}${stopped ? ', which ended the load' : ''}`;
 }
 
 function describePermits(permits: NonNullable<RunResult['permits']>): string {

@@ -17,14 +17,14 @@ export type ExtraMetrics = Readonly<Record<string, number | undefined>>;
 export function judgeThreshold(
   text: string,
   measured: Measured,
-  records: readonly CallRecord[],
+  records: Iterable<CallRecord>,
   extra: ExtraMetrics = {},
 ): ThresholdResult {
   const threshold = parseThreshold(text);
   const { tool } = threshold;
-  const own = tool === undefined ? records : records.filter((record) => toolOf(measured, record) === tool);
-  if (threshold.percentile !== undefined) return judgePercentile(threshold, own);
-  if (threshold.goodput) return judgeGoodput(threshold, threshold.goodput, own);
+  const own = (record: CallRecord): boolean => tool === undefined || toolOf(measured, record) === tool;
+  if (threshold.percentile !== undefined) return judgePercentile(threshold, records, own);
+  if (threshold.goodput) return judgeGoodput(threshold, threshold.goodput, records, own);
   const group = tool === undefined ? measured.totals : measured.byTool.find(({ name }) => name === tool);
   const observed = group && (extra[threshold.metric] ?? numberOf(threshold.metric, group, measured));
   if (observed === undefined || group === undefined) {
@@ -39,17 +39,28 @@ function toolOf(measured: Measured, record: CallRecord): string | undefined {
   return measured.scenario.mix[record.entry]?.tool;
 }
 
-function judgePercentile(threshold: Threshold, records: readonly CallRecord[]): ThresholdResult {
+function judgePercentile(
+  threshold: Threshold,
+  records: Iterable<CallRecord>,
+  isOwn: (record: CallRecord) => boolean,
+): ThresholdResult {
   const { text, percentile = 0.5, operator, value: limit, confidence, metric } = threshold;
-  const timed = records.flatMap((record) => timeOf(metric, record));
-  const n = timed.length;
   const floor = sampleFloor(percentile, confidence);
-  if (n === 0) return { text, status: 'undecided', n, why: 'no call has this time' };
   // A call cut off before the limit may have been good or bad: it counts against a pass and not towards a fail.
-  const surelyOver = timed.filter(({ ms }) => !holds(ms, operator, limit)).length;
-  const maybeOver = timed.filter(({ ms, cut }) => cut || !holds(ms, operator, limit)).length;
-  const observed = n === 0 ? undefined : 1 - surelyOver / n;
-  const base = { text, n, ...(observed !== undefined && { observed }) };
+  let [n, surelyOver, maybeOver] = [0, 0, 0];
+  for (const record of records) {
+    const cut = isTimeout(record.outcome) || record.outcome === 'censored';
+    if (!isOwn(record) || (record.outcome !== 'ok' && !cut)) continue;
+    const ms = msOf(metric, record);
+    if (Number.isNaN(ms)) continue;
+    const isOver = !holds(ms, operator, limit);
+    n += 1;
+    if (isOver) surelyOver += 1;
+    if (isOver || cut) maybeOver += 1;
+  }
+  if (n === 0) return { text, status: 'undecided', n, why: 'no call has this time' };
+  const observed = 1 - surelyOver / n;
+  const base = { text, n, observed };
   const share = `${surelyOver} of ${n} calls are not ${operator} the limit`;
   if (binomialAtMost(maybeOver, n, 1 - percentile) <= 1 - confidence + 1e-12)
     return { ...base, status: 'pass', why: share };
@@ -57,13 +68,6 @@ function judgePercentile(threshold: Threshold, records: readonly CallRecord[]): 
     return { ...base, status: 'fail', why: share };
   const why = n < floor ? `n = ${n} < ${floor}: not supported` : `${share}, which is too close to call`;
   return { ...base, status: 'undecided', why };
-}
-
-function timeOf(metric: string, record: CallRecord): { ms: number; cut: boolean }[] {
-  const cut = isTimeout(record.outcome) || record.outcome === 'censored';
-  if (record.outcome !== 'ok' && !cut) return [];
-  const ms = msOf(metric, record);
-  return Number.isNaN(ms) ? [] : [{ ms, cut }];
 }
 
 function msOf(metric: string, record: CallRecord): number {
@@ -84,12 +88,17 @@ function msOf(metric: string, record: CallRecord): number {
 function judgeGoodput(
   threshold: Threshold,
   { latency, limitMs }: NonNullable<Threshold['goodput']>,
-  records: readonly CallRecord[],
+  records: Iterable<CallRecord>,
+  isOwn: (record: CallRecord) => boolean,
 ): ThresholdResult {
   const { text, operator, value } = threshold;
-  const n = records.length;
+  let [n, good] = [0, 0];
+  for (const record of records) {
+    if (!isOwn(record)) continue;
+    n += 1;
+    if (record.outcome === 'ok' && msOf(latency, record) < limitMs) good += 1;
+  }
   if (n === 0) return { text, status: 'undecided', n, why: 'no call was made' };
-  const good = records.filter((record) => record.outcome === 'ok' && msOf(latency, record) < limitMs).length;
   const observed = good / n;
   return {
     text,

@@ -1,4 +1,4 @@
-import type { CallRecord } from './call-records.ts';
+import type { CallRecordSet } from './call-records.ts';
 import { round } from './group-summary.ts';
 import type { TimelineWindow } from './run-result.ts';
 import { percentileOf } from './statistics.ts';
@@ -10,10 +10,7 @@ const CALLS_PER_WINDOW = 6;
 const SHORTEST_WINDOW_MS = 50;
 
 /** Cuts a run into equal windows. A call counts where it ended; in-flight is the mean over the window. */
-export function timelineOf(
-  records: readonly CallRecord[],
-  endMs: number,
-): { windowMs: number; windows: TimelineWindow[] } {
+export function timelineOf(records: CallRecordSet, endMs: number): { windowMs: number; windows: TimelineWindow[] } {
   const count = Math.min(MOST_WINDOWS, Math.max(FEWEST_WINDOWS, Math.floor(records.length / CALLS_PER_WINDOW)));
   const windowMs = Math.max(SHORTEST_WINDOW_MS, endMs / count);
   const cells = Array.from({ length: Math.max(1, Math.ceil(endMs / windowMs)) }, () => ({
@@ -23,10 +20,12 @@ export function timelineOf(
     service: [] as number[],
     response: [] as number[],
   }));
-  for (const record of records) {
-    if (Number.isNaN(record.serviceMs)) continue;
-    const start = record.due + record.lagMs;
-    const end = start + record.serviceMs;
+  for (let row = 0; row < records.length; row += 1) {
+    const record = records.at(row);
+    const { lagMs, serviceMs } = record;
+    if (Number.isNaN(serviceMs)) continue;
+    const start = record.due + lagMs;
+    const end = start + serviceMs;
     for (let index = Math.max(0, Math.floor(start / windowMs)); index * windowMs < end; index += 1) {
       const cell = cells[index];
       if (!cell) break;
@@ -37,8 +36,8 @@ export function timelineOf(
     cell.ended += 1;
     if (record.outcome !== 'ok') continue;
     cell.ok += 1;
-    cell.service.push(record.serviceMs);
-    cell.response.push(record.lagMs + record.serviceMs);
+    cell.service.push(serviceMs);
+    cell.response.push(lagMs + serviceMs);
   }
   const windows = cells.map((cell, index) => {
     const service = Float64Array.from(cell.service).sort();

@@ -34,6 +34,7 @@ export interface WsOptions {
 const ACK_EVERY = 64;
 /** A token is about four characters of English. */
 const CHARS_PER_TOKEN = 4;
+const TEXT = { binary: false };
 const CLIENT = { name: 'exai-loadtest', version: '1' };
 
 /** Calls tools over WebSocket, one socket per session, answers matched by call id. */
@@ -137,7 +138,8 @@ class WsConnection implements Connection {
   #write(frame: object): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     this.#context.wire.framesSent += 1;
-    this.#socket.send(JSON.stringify(frame));
+    // Bytes are masked into one buffer and written at once; a string would go out in two pieces.
+    this.#socket.send(Buffer.from(JSON.stringify(frame)), TEXT);
   }
 
   #hello(): void {
@@ -247,12 +249,14 @@ function learn(known: TargetInfo, welcome: Record<string, unknown>): void {
 }
 
 function endOfResult(frame: Record<string, unknown>): CallEnd {
-  const { stop, timing } = frame;
-  const queuedMs = isObject(timing) && typeof timing['queuedMs'] === 'number' ? { queuedMs: timing['queuedMs'] } : {};
-  if (!Array.isArray(frame['content'])) return { outcome: 'protocol_error', code: 'NO_CONTENT', ...queuedMs };
+  const { stop, timing, usage } = frame;
+  const end: CallEnd = { outcome: 'ok' };
+  if (isObject(timing) && typeof timing['queuedMs'] === 'number') end.queuedMs = timing['queuedMs'];
+  if (isObject(usage) && typeof usage['totalTokens'] === 'number') end.tokens = usage['totalTokens'];
+  if (isObject(usage) && typeof usage['costUsd'] === 'number') end.usd = usage['costUsd'];
+  if (!Array.isArray(frame['content'])) return { ...end, outcome: 'protocol_error', code: 'NO_CONTENT' };
   const kind = isObject(stop) && typeof stop['kind'] === 'string' ? stop['kind'] : 'complete';
-  if (kind !== 'complete') return { outcome: 'stopped', code: kind, ...queuedMs };
-  return { outcome: 'ok', ...queuedMs };
+  return kind === 'complete' ? end : { ...end, outcome: 'stopped', code: kind };
 }
 
 function endOfError(frame: Record<string, unknown>): CallEnd {

@@ -218,8 +218,45 @@ describe('run', () => {
       '--tolerance',
       '20',
     ]);
-    expect(said.out).toMatch(/NONE FOUND\neffect .*exact p = /);
+    expect(said.out).toMatch(/NONE FOUND\nVictim and aggressor call different providers .*\neffect .*exact p = /);
     expect(said.exit).toBe(0);
+  });
+});
+
+describe('what a run may cost', () => {
+  const one = ['run', 'baseline', '--requests', '10', '--duration', '30s', '--live', 'off', '--max-stall', '30s'];
+  const told = { totalTokens: 900, costUsd: 0.03 };
+
+  test('where real models answer, a run that may cost more than a dollar is refused before any call', async () => {
+    stub = await createStubServer({ isSimulator: false, usage: told });
+    const said = await cli(['run', 'baseline', '--url', stub.url, '--duration', '20m']);
+    expect(said.exit).toBe(2);
+    expect(said.err).toMatch(
+      /--max-usd must cover the run: about \d+ calls can cost \$\d+\.\d\d at \$20 per million tokens, got \$1; make the run shorter/,
+    );
+    expect(stub.served).toHaveLength(0);
+  });
+
+  test('the load ends when what was measured would pass the limit', async () => {
+    stub = await createStubServer({ isSimulator: false, usage: told });
+    const said = await cli([...one, '--url', stub.url, '--max-usd', '0.2', '--usd-per-mtok', '1']);
+    expect(said.out).toMatch(/spend {6}\$0\.\d\d of at most \$0\.20, which ended the load/);
+    // Five in flight at $0.03 are $0.15 still to be spent.
+    expect(stub.served.length).toBeGreaterThanOrEqual(5);
+    expect(stub.served.length).toBeLessThanOrEqual(7);
+  });
+
+  test('a target that tells no usage is taken to use more than it does', async () => {
+    stub = await createStubServer({ isSimulator: false });
+    const said = await cli([...one, '--url', stub.url, '--max-usd', '0.9']);
+    expect(said.out).toMatch(/spend {6}\$0\.[78]\d of at most \$0\.90/);
+  });
+
+  test('simulated models cost nothing, and no limit is set for them', async () => {
+    const target = await started();
+    const said = await cli(['run', 'baseline', ...target, '--requests', '10', '--duration', '30s', '--live', 'off']);
+    expect(said).toMatchObject({ exit: 0 });
+    expect(said.out).not.toContain('spend');
   });
 });
 

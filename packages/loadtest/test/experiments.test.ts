@@ -6,6 +6,7 @@ import {
   compare,
   countPermits,
   estimatePermits,
+  fairQueueBoundMs,
   explain,
   fitCapacity,
   PermitWatch,
@@ -15,13 +16,19 @@ import {
   virtual,
   VirtualClock,
 } from '../src/index.ts';
-import type { InterferenceResult, PermitLimits, RunResult, Scenario } from '../src/index.ts';
+import type { InterferenceOptions, InterferenceResult, PermitLimits, RunResult, Scenario } from '../src/index.ts';
 
 const FREE: PermitLimits = { global: 1000, session: 1000, providers: { glm: 1000, kimi: 1000 } };
 const SHARED: PermitLimits = { global: 5, session: 1000, providers: { glm: 1000, kimi: 1000 } };
 const isFull = process.env['EXAI_PROOF'] === 'full';
 
-const interfere = (limits: PermitLimits, seed: number, inFlight = 8, jitter = 0): Promise<InterferenceResult> => {
+const interfere = (
+  limits: PermitLimits,
+  seed: number,
+  inFlight = 8,
+  jitter = 0,
+  more: Partial<InterferenceOptions> = {},
+): Promise<InterferenceResult> => {
   const clock = new VirtualClock({ synchronous: false });
   return clock.run(
     testInterference({
@@ -30,6 +37,7 @@ const interfere = (limits: PermitLimits, seed: number, inFlight = 8, jitter = 0)
       driver: virtual({ clock, limits, overheadMs: jitter }),
       victim: { tool: 'chat', serviceMs: 8, perSecond: 25 },
       aggressor: { tool: 'chat', serviceMs: 40, inFlight },
+      ...more,
     }),
   );
 };
@@ -57,6 +65,17 @@ describe('does one session suffer from another', () => {
     const result = await interfere({ ...SHARED, global: 1 }, 1);
     expect(result.verdict).toBe('interference');
     expect(result.effectMs).toBeGreaterThan(20);
+  });
+
+  test('sessions that share permits by design: within the bound of a fair queue it is no alarm, beyond it still is', async () => {
+    expect(fairQueueBoundMs(2, 3, 40)).toBe(80);
+    expect(fairQueueBoundMs(5, 2, 40)).toBe(160);
+    const shared = await interfere(SHARED, 1, 8, 0, { allowedMs: fairQueueBoundMs(2, 5, 40) });
+    expect(shared).toMatchObject({ verdict: 'within_bound', sharing: 'provider', allowedMs: 80 });
+    expect(shared.p).toBeLessThan(0.001);
+    const locked = await interfere({ ...SHARED, global: 1 }, 1, 8, 0, { allowedMs: fairQueueBoundMs(2, 5, 40) });
+    expect(locked.verdict).toBe('interference');
+    expect(locked.effectMs).toBeGreaterThan(80);
   });
 
   test('more pairs than can be enumerated, and fewer than can reach alpha, are refused', async () => {
@@ -208,16 +227,29 @@ describe('explain', () => {
   test('when everything goes to GLM, its limit of 2 binds, and five sessions are no use', async () => {
     const scenario = builtInScenario('baseline');
     const onlyGlm = { ...scenario, mix: scenario.mix.map((entry) => ({ ...entry, providers: { glm: 100 } })) };
-    expect((await explain(onlyGlm)).binding).toBe('provider glm');
+    expect((await explain(onlyGlm)).binding).toEqual(['provider glm']);
   });
 
-  test('with roomy providers the global limit binds', async () => {
-    expect((await explain(builtInScenario('stress-global'))).binding).toBe('global');
-  });
+  test.each([
+    ['baseline', ['load', 'global', 'provider glm', 'provider kimi'], ['load', 'global']],
+    ['stress', ['global', 'provider glm', 'provider kimi'], ['global']],
+    ['extreme', ['global', 'provider glm', 'provider kimi'], ['global']],
+    ['timeout', ['load', 'global', 'provider glm', 'provider kimi'], ['load', 'global']],
+    ['recovery', ['global', 'provider glm', 'provider kimi'], ['global']],
+  ])(
+    '%s: with the default limits no tier binds alone; with GLM 4, Kimi 4 and global 5 the providers do not',
+    async (name, binding, roomy) => {
+      expect((await explain(builtInScenario(name))).binding).toEqual(binding);
+      const variant = builtInScenario(`${name}-global`);
+      expect(variant.limits).toEqual({ global: 5, session: 2, providers: { glm: 4, kimi: 4 } });
+      expect(variant.load).toEqual(builtInScenario(name).load);
+      expect((await explain(variant)).binding).toEqual(roomy);
+    },
+  );
 
   test('an arriving-sessions scenario can be explained as well', async () => {
     const { binding, simulated } = await explain(builtInScenario('realistic'));
-    expect(binding).toBe('load');
+    expect(binding).toEqual(['load']);
     expect(simulated?.calls).toBeGreaterThan(5);
   });
 });

@@ -1,5 +1,5 @@
 // Each of these is a way in which a load tester has been seen to report something false.
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
 
 import { arrivalTimes } from '../src/arrival-times.ts';
@@ -119,6 +119,84 @@ describe('counting', () => {
     expect(p(totals.latency.response, 0.9)).toBeLessThan(480);
     expect(p(totals.latency.response, 0.99)).toBeGreaterThan(920);
   });
+});
+
+test('ten connections and a stall: never more in flight than connections, and the two books of Little agree', async () => {
+  const clock = new VirtualClock({ synchronous: true });
+  const driver = virtual({ clock, limits: { global: 10, session: 1, providers: { glm: 10 } }, serviceMs: 5 });
+  // All ten permits are taken for the second from 2500 ms.
+  clock.at(2500, () => {
+    for (let taken = 0; taken < 10; taken += 1) {
+      driver.permits.ask({
+        session: `stall-${taken}`,
+        provider: 'glm',
+        grant: () => void clock.at(3500, () => driver.permits.release(`stall-${taken}`, 'glm')),
+      });
+    }
+  });
+  const { load, totals, selfChecks } = await clock.run(
+    runScenario(
+      {
+        name: 'stalled',
+        durationMs: 6000,
+        load: { kind: 'closed', sessions: 10 },
+        mix: [{ tool: 'chat', weight: 100, deadlineMs: 60_000 }],
+      },
+      { clock, driver },
+    ),
+  );
+  const { max = 0, mean = 0 } = totals.latency.response ?? {};
+  expect(max).toBeGreaterThan(900);
+  expect(load.okPerSecond * (mean / 1000)).toBeLessThanOrEqual(10.3);
+  expect(load.peakInFlight).toBe(10);
+  expect(selfChecks.find(({ id }) => id === 'littles-law')?.status).toBe('ok');
+});
+
+test('the wait that the server tells stands beside the wait seen from outside, and they can be compared', async () => {
+  const scenario: Scenario = {
+    name: 'waits',
+    durationMs: 20_000,
+    load: { kind: 'closed', sessions: 4 },
+    mix: constant(100),
+  };
+  const one: PermitLimits = { global: 1, session: 1, providers: { glm: 1 } };
+  const honest = await simulate(scenario, one);
+  expect(p(honest.totals.latency.queued, 0.5)).toBe(300);
+  expect(p(honest.totals.latency.overhead, 0.5)).toBe(300);
+  // A server that measures its own queue wrongly: the outside does not believe it.
+  const clock = new VirtualClock({ synchronous: true });
+  const driver = virtual({ clock, limits: one });
+  const connect = driver.connect.bind(driver);
+  driver.connect = async (session, onClose) => {
+    const inner = await connect(session, onClose);
+    const send = inner.send.bind(inner);
+    inner.send = (call, sink) =>
+      send(call, {
+        event: () => sink.event(),
+        piece: (tokens) => sink.piece(tokens),
+        end: (end) => sink.end({ ...end, queuedMs: 1 }),
+      });
+    return inner;
+  };
+  const lying = await clock.run(runScenario(scenario, { clock, driver }));
+  expect(p(lying.totals.latency.queued, 0.5)).toBe(1);
+  expect(p(lying.totals.latency.overhead, 0.5)).toBe(300);
+});
+
+test('every frame is counted, also those that nobody waits for', async () => {
+  stub = await createStubServer({ serviceMs: 5, pieces: 0 });
+  const driver = ws({ url: stub.url, closeTimeoutMs: 1000 });
+  const connection = await driver.connect(0, () => undefined);
+  const frames = (): number => driver.wire.framesReceived;
+  const before = frames();
+  const call = { entry: 0, tool: 'chat', deadlineMs: 20_000, forcedTimeout: false, arguments: {} };
+  const nobody = { event: () => undefined, piece: () => undefined, end: () => undefined };
+  for (let index = 0; index < 10; index += 1) connection.send(call, nobody);
+  await vi.waitFor(() => expect(stub?.served).toHaveLength(10), 10_000);
+  // Each call was accepted and answered.
+  await vi.waitFor(() => expect(frames() - before).toBe(20), 10_000);
+  expect(driver.wire.framesSent).toBe(1 + 10);
+  await connection.close();
 });
 
 describe('streams', () => {

@@ -13,7 +13,7 @@ import {
   withDuration,
 } from '../src/index.ts';
 import type { PermitLimits, RunResult, Scenario } from '../src/index.ts';
-import { meanOfValues } from '../src/statistics.ts';
+import { meanOfValues, percentileOf } from '../src/statistics.ts';
 
 const DEFAULTS: PermitLimits = { global: 5, session: 2, providers: { glm: 2, kimi: 3 } };
 const constant = (ms: number): Scenario['mix'] => [
@@ -49,7 +49,7 @@ describe('arrivals', () => {
   });
 
   test('a slow ramp begins early: its first arrival is not one rate sample late', () => {
-    expect(times([{ durationMs: 10_000, rate: 0, toRate: 4 }])[0]).toBeLessThan(1600);
+    expect(times([{ durationMs: 10_000, rate: 0, toRate: 4 }])[0]).toBeLessThan(800);
   });
 
   property.prop([
@@ -240,6 +240,80 @@ describe('load on a virtual clock', () => {
     expect(result.totals.calls).toBe(14);
     const first = result.timeline.windows.filter(({ atMs }) => atMs > 1500 && atMs < 2500);
     for (const { inFlight } of first) expect(inFlight).toBe(2);
+  });
+
+  test.each([
+    ['paced', 10 / 1.2],
+    ['burst', 0],
+  ] as const)(
+    'a hundred slots that come free at once (%s) are filled at gaps of %f ms',
+    async (catchUp, shortestGapMs) => {
+      const sent: number[] = [];
+      const clock = new VirtualClock({ synchronous: true });
+      // The first hundred calls take until 2500 ms, and then all of them end in the same turn.
+      const driver = virtual({
+        clock,
+        limits: { global: 1000, session: 1000, providers: { glm: 1000 } },
+        serviceMs: 1,
+      });
+      const connect = driver.connect.bind(driver);
+      driver.connect = async (session, onClose) => {
+        const inner = await connect(session, onClose);
+        const send = inner.send.bind(inner);
+        inner.send = (call, sink) => send({ ...call, serviceMs: clock.now() < 1500 ? 2500 - clock.now() : 1 }, sink);
+        return inner;
+      };
+      await clock.run(
+        runScenario(
+          {
+            name: 'lump',
+            durationMs: 12_000,
+            load: { kind: 'open', sessions: 10, rate: 100, arrivals: { kind: 'constant' }, maxInflight: 100, catchUp },
+            mix: [{ tool: 'chat', weight: 100, deadlineMs: 1e6 }],
+          },
+          { clock, driver, onCall: ({ due, lagMs }) => sent.push(due + lagMs) },
+        ),
+      );
+      expect(sent).toHaveLength(1200);
+      sent.sort((a, b) => a - b);
+      const gaps = sent.slice(1).map((at, index) => at - (sent[index] ?? 0));
+      // Planned every 10 ms; saturated from 1 s to 2.5 s, and caught up with long before the end.
+      expect(Math.max(...gaps)).toBeGreaterThan(1400);
+      expect(Math.min(...gaps)).toBeCloseTo(shortestGapMs, 3);
+      expect(sent.at(-1)).toBeCloseTo(11_991.25, 3);
+    },
+  );
+
+  test('after a warm-up the first second is like all others: no herd is made by waiting for the warm-up to end', async () => {
+    const ends: { at: number; queuedMs: number }[] = [];
+    const clock = new VirtualClock({ synchronous: true });
+    await clock.run(
+      runScenario(
+        {
+          name: 'herd',
+          durationMs: 20_000,
+          warmupMs: 5000,
+          load: { kind: 'closed', sessions: 10 },
+          mix: [
+            { tool: 'chat', weight: 100, service: { dist: 'uniform', minMs: 100, maxMs: 300 }, deadlineMs: 60_000 },
+          ],
+        },
+        {
+          clock,
+          driver: virtual({ clock, limits: { global: 5, session: 5, providers: { glm: 5 } } }),
+          onCall: ({ due, queuedMs, warmup }) => {
+            if (!warmup) ends.push({ at: due - 5000, queuedMs });
+          },
+        },
+      ),
+    );
+    const p99 = (from: number, to: number): number =>
+      percentileOf(
+        Float64Array.from(ends.flatMap(({ at, queuedMs }) => (at >= from && at < to ? [queuedMs] : []))).sort(),
+        0.99,
+      ) ?? Number.NaN;
+    expect(p99(0, 1000)).toBeLessThanOrEqual(1.2 * p99(1000, 20_000));
+    expect(p99(0, 1000)).toBeGreaterThan(0);
   });
 
   test('arriving sessions make their calls one after the other and leave', async () => {

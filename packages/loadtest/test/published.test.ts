@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
@@ -11,6 +11,28 @@ import { VERSION } from '../src/version.ts';
 const root = new URL('..', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
 const manifest = JSON.parse(read('package.json')) as { version: string; dependencies: Record<string, string> };
+
+/** The packages that a package needs, as they lie in this workspace: folder to name. */
+function collectDependencies(folder: string, found: Map<string, string>): void {
+  const { dependencies = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    dependencies?: Record<string, string>;
+  };
+  for (const name of Object.keys(dependencies)) {
+    const own = folderOf(name, folder);
+    if (found.has(own)) continue;
+    found.set(own, name);
+    collectDependencies(own, found);
+  }
+}
+
+/** The folder of a package as `from` sees it: the nearest `node_modules` that has it. */
+function folderOf(name: string, from: string): string {
+  for (let folder = from; folder !== dirname(folder); folder = dirname(folder)) {
+    const candidate = join(folder, 'node_modules', name);
+    if (existsSync(join(candidate, 'package.json'))) return realpathSync(candidate);
+  }
+  throw new Error(`${name} is not installed for ${from}`);
+}
 
 describe('what is published', () => {
   test('the schemas in the files are those of the code', () => {
@@ -25,6 +47,14 @@ describe('what is published', () => {
   test('at most six direct dependencies, and none of ours', () => {
     const names = Object.keys(manifest.dependencies);
     expect(names).toEqual(['cli-progress', 'commander', 'undici', 'ws']);
+  });
+
+  test('at most fourteen packages are installed with it, all dependencies of dependencies included', () => {
+    const found = new Map<string, string>();
+    collectDependencies(realpathSync(root), found);
+    expect([...found.values()].sort()).toContain('ws');
+    expect(found.size + 1).toBeLessThanOrEqual(14);
+    expect(found.size).toBeGreaterThanOrEqual(Object.keys(manifest.dependencies).length);
   });
 
   test('the source takes one constant of the protocol, so no declaration can name the server', () => {
@@ -48,7 +78,7 @@ describe('what is published', () => {
         (match) => match[1] ?? '',
       );
       const packages = imported.filter(
-        (name) => !name.startsWith('node:') && !/^(crypto|fs|http|net|os|path)$/.test(name),
+        (name) => !name.startsWith('node:') && !/^(crypto|fs|http|module|net|os|path)$/.test(name),
       );
       expect([...new Set(packages)].sort()).toEqual([
         '@modelcontextprotocol/client',

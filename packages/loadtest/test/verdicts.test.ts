@@ -1,7 +1,15 @@
 import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 
-import { builtInScenario, EXIT, parseScenario, runScenario, virtual, VirtualClock } from '../src/index.ts';
+import {
+  BUILT_IN_SCENARIOS,
+  builtInScenario,
+  EXIT,
+  parseScenario,
+  runScenario,
+  virtual,
+  VirtualClock,
+} from '../src/index.ts';
 import type { CallRecord, RunResult, Scenario } from '../src/index.ts';
 import { parseThreshold } from '../src/threshold-expression.ts';
 import { judgeThreshold } from '../src/threshold.ts';
@@ -159,6 +167,13 @@ describe('verdicts', () => {
     },
   );
 });
+
+test.each(BUILT_IN_SCENARIOS.map((scenario) => [scenario.name, scenario] as const))(
+  'the built-in scenario %s is valid',
+  (_name, scenario) => {
+    expect(parseScenario(scenario)).toBe(scenario);
+  },
+);
 
 describe('a scenario file says what is wrong with it: field, rule, value', () => {
   const good = builtInScenario('baseline');

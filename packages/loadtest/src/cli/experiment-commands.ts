@@ -4,12 +4,13 @@ import { auditDisconnects } from '../audit-disconnects.ts';
 import { builtInScenario } from '../built-in-scenarios.ts';
 import { calibrateClient } from '../calibrate-client.ts';
 import { formatMs } from '../duration.ts';
-import { testInterference } from '../interference.ts';
+import { describeSharing } from '../interference.ts';
 import { LoadTestError } from '../load-test-error.ts';
 import { countPermits } from '../permit-count.ts';
 import type { Load, Scenario } from '../scenario.ts';
 import { searchCapacity, type SearchPoint } from '../search.ts';
 import { EXIT } from '../verdict.ts';
+import { INTERFERENCE_TOLERANCE, runInterference } from './interference-test.ts';
 import { listenForInterrupts } from './interrupts.ts';
 import type { CliIo } from './io.ts';
 import { loadScenario } from './load-scenario.ts';
@@ -33,6 +34,7 @@ interface InterfereFlags extends TargetFlags {
   aggressorService: number;
   inflight: number;
   provider: string;
+  aggressorProvider: string;
   tolerance: number;
 }
 
@@ -47,14 +49,23 @@ function addInterfere(program: Command, io: CliIo, setExit: (code: number) => vo
     .option('--block <time>', 'length of a block', parseTime, 700)
     .option('--victim-service <time>', 'service time of the victim', parseTime, 20)
     .option('--aggressor-service <time>', 'service time of the aggressor', parseTime, 100)
-    .option('--tolerance <share>', 'effect that is put up with, as a share of the response', parseFactor, 0.2)
+    .option(
+      '--tolerance <share>',
+      'effect that is put up with, as a share of the response',
+      parseFactor,
+      INTERFERENCE_TOLERANCE,
+    )
     .option('--inflight <count>', 'calls that the aggressor keeps in flight', parseCount, 8)
-    .option('--provider <name>', 'provider that both call', 'kimi')
+    .option('--provider <name>', 'provider that the victim calls', 'kimi')
+    .option(
+      '--aggressor-provider <name>',
+      'provider that the aggressor calls; the same one shares its permits, and the fair queue may cost what it promises',
+      'glm',
+    )
     .option('--seed <number>', 'seed of the order of the blocks', parseCount, 42)
     .action(async (flags: InterfereFlags) => {
       using interrupts = listenForInterrupts(io);
-      const result = await testInterference({
-        driver: createDriver(flags, io),
+      const result = await runInterference(flags, io, {
         pairs: flags.pairs,
         blockMs: flags.block,
         seed: flags.seed,
@@ -63,12 +74,13 @@ function addInterfere(program: Command, io: CliIo, setExit: (code: number) => vo
         victim: { tool: 'chat', provider: flags.provider, serviceMs: flags.victimService, perSecond: 25 },
         aggressor: {
           tool: 'chat',
-          provider: flags.provider,
+          provider: flags.aggressorProvider,
           serviceMs: flags.aggressorService,
           inFlight: flags.inflight,
         },
       });
       io.out(result.verdict.replace('_', ' ').toUpperCase());
+      io.out(describeSharing(result));
       io.out(
         `effect ${formatMs(Math.abs(result.effectMs))}${result.effectMs < 0 ? ' faster' : ''} (${(result.effect * 100).toFixed(1)} %), exact p = ${result.p.toPrecision(2)}, detectable ${formatMs(result.detectableMs)}`,
       );

@@ -11,8 +11,9 @@ export interface CliIo {
   onInterrupt(handler: () => void): () => void;
 }
 
-/** The surroundings of a real process. */
+/** The surroundings of a real process. Output that nobody reads any more, as behind `| head`, is dropped, and the run goes on. */
 export function processIo(): CliIo {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
   const isWatched = process.stderr.isTTY && process.env['CI'] === undefined;
   return {
     out: (text) => process.stdout.write(`${text}\n`),
@@ -29,4 +30,8 @@ export function processIo(): CliIo {
       };
     },
   };
+}
+
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }

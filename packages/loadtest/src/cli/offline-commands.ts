@@ -87,7 +87,7 @@ function renderExplanation({
     `mean service  ${formatMs(meanServiceMs)}`,
     ...bounds.map(
       ({ name, perSecond }) =>
-        `bound         ${name}: ${perSecond.toPrecision(3)} calls/s${name === binding ? '   <- binds' : ''}`,
+        `bound         ${name}: ${perSecond.toPrecision(3)} calls/s${binding.includes(name) ? '   <- binds' : ''}`,
     ),
     `expected      about ${expectedCalls} calls by the bounds`,
     ...(simulated

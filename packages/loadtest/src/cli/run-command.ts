@@ -2,20 +2,23 @@ import { resolve } from 'node:path';
 
 import { Option, type Command } from 'commander';
 
-import { testInterference, type InterferenceResult } from '../interference.ts';
+import type { InterferenceResult } from '../interference.ts';
 import { LoadTestError } from '../load-test-error.ts';
 import { runScenario } from '../run-scenario.ts';
 import type { RunResult } from '../run-result.ts';
 import { MAX_CALLS, scaleScenario, withDuration, type Scenario } from '../scenario.ts';
 import { LONGEST_STALL_MS } from '../self-checks.ts';
+import { DEFAULT_USD_PER_MTOK } from '../spend.ts';
 import { renderSummary } from '../summary-text.ts';
 import { scenarioOfTrace } from '../trace.ts';
+import { INTERFERENCE_TOLERANCE, runInterference } from './interference-test.ts';
 import { listenForInterrupts, type Interrupts } from './interrupts.ts';
 import type { CliIo } from './io.ts';
 import { loadScenario } from './load-scenario.ts';
 import { readText } from './offline-commands.ts';
 import { parseCount, parseFactor, parseTime } from './parse-flag.ts';
 import { createProgressView } from './progress-view.ts';
+import { limitSpend } from './limit-spend.ts';
 import {
   addTargetFlags,
   collect,
@@ -41,6 +44,8 @@ export interface RunFlags extends TargetFlags {
   allowUndecided: boolean;
   interference: boolean;
   maxStall: number;
+  maxUsd?: number;
+  usdPerMtok: number;
   out: string;
   format: ReportFormat[];
   live: 'auto' | 'plain' | 'off';
@@ -48,8 +53,6 @@ export interface RunFlags extends TargetFlags {
 
 /** Longest measured time of a scenario: nobody means to load a server for a week. */
 const LONGEST_RUN_MS = 24 * 3_600_000;
-/** Two sessions share a processor even when they share no permit: less than this is reported and not alarmed. */
-const INTERFERENCE_TOLERANCE = 0.2;
 /** Sessions beyond which a typing error is likelier than a wish. */
 const MOST_SESSIONS = 10_000;
 
@@ -92,6 +95,17 @@ export function addRunFlags(command: Command): Command {
     .option('--allow-undecided', 'thresholds that too few calls support do not fail the run', false)
     .option('--interference', 'also test whether one session suffers from another (exit 7 when it does)', false)
     .option('--max-stall <time>', 'stall of the load tester itself that voids the run', parseTime, LONGEST_STALL_MS)
+    .option(
+      '--max-usd <amount>',
+      'most that the run may cost, in US dollars (default: 1 where models are real)',
+      parseFactor,
+    )
+    .option(
+      '--usd-per-mtok <price>',
+      'dollars per million tokens, where the target names no cost',
+      parseFactor,
+      DEFAULT_USD_PER_MTOK,
+    )
     .option('--out <directory>', 'where reports are written', 'reports')
     .addOption(formatOption(['json', 'html']))
     .addOption(
@@ -113,7 +127,9 @@ async function runAll(asked: Scenario, flags: RunFlags, io: CliIo, setExit: (cod
 /** Runs one scenario against the target of the flags. */
 export async function runOnce(asked: Scenario, flags: RunFlags, io: CliIo, interrupts: Interrupts): Promise<RunResult> {
   const scaled = scaleScenario(adjust(asked, flags), flags.timeScale);
-  const scenario = await fitToTarget(scaled, flags.timeScale, createDriver(flags, io));
+  const probe = createDriver(flags, io);
+  const scenario = await fitToTarget(scaled, flags.timeScale, probe);
+  const spend = await limitSpend(scaled, flags, probe.info());
   const interference = flags.interference ? await interfere(scenario, flags, io, interrupts) : undefined;
   const permits = await watchPermits(flags, Math.min(500, Math.max(50, 5000 * flags.timeScale)));
   const view = createProgressView(io, flags.live);
@@ -127,6 +143,7 @@ export async function runOnce(asked: Scenario, flags: RunFlags, io: CliIo, inter
     abandonSignal: interrupts.abandonSignal,
     onProgress: view.onProgress,
     onCall: view.onCall,
+    ...(spend && { spend }),
     ...(permits && { permits }),
     ...(interference && { interference }),
     ...((scenario.faults ?? []).length > 0 && { faults: createFaults(flags, io) }),
@@ -135,7 +152,7 @@ export async function runOnce(asked: Scenario, flags: RunFlags, io: CliIo, inter
   return result;
 }
 
-/** Two sessions of the target: one calls evenly, one floods with the longest calls of the mix. */
+/** Two sessions of the target: one calls evenly, one floods another provider when the scenario has more than one. */
 function interfere(
   scenario: Scenario,
   flags: RunFlags,
@@ -143,14 +160,16 @@ function interfere(
   interrupts: Interrupts,
 ): Promise<InterferenceResult> {
   io.err('interference test: 24 blocks');
-  const tool = scenario.mix[0]?.tool ?? 'chat';
-  return testInterference({
-    driver: createDriver(flags, io),
+  const { tool = 'chat', providers = {} } = scenario.mix[0] ?? {};
+  const [own, other = own] = Object.entries(providers)
+    .sort(([, a], [, b]) => b - a)
+    .map(([name]) => name);
+  return runInterference(flags, io, {
     seed: flags.seed,
     signal: interrupts.signal,
     tolerance: INTERFERENCE_TOLERANCE,
-    victim: { tool, provider: 'kimi', serviceMs: 20, perSecond: 25 },
-    aggressor: { tool, provider: 'kimi', serviceMs: 100, inFlight: 8 },
+    victim: { tool, serviceMs: 20, perSecond: 25, ...(own !== undefined && { provider: own }) },
+    aggressor: { tool, serviceMs: 100, inFlight: 8, ...(other !== undefined && { provider: other }) },
   });
 }
 

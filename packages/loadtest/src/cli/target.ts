@@ -1,7 +1,6 @@
 import { isIP } from 'node:net';
 
 import { Option, type Command } from 'commander';
-import { request } from 'undici';
 
 import type { Driver } from '../driver.ts';
 import { LoadTestError } from '../load-test-error.ts';
@@ -61,17 +60,24 @@ export function collect(value: string, earlier: string[]): string[] {
 export function checkHost(text: string, allowed: readonly string[]): URL {
   if (!URL.canParse(text)) throw new LoadTestError('INVALID_OPTION', `--url must be a URL, got ${text}`);
   const url = new URL(text);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (isLoopback(host) || allowed.includes(host)) return url;
+  const host = plainHost(url.hostname);
+  if (isThisMachine(host) || allowed.includes(host)) return url;
   throw new LoadTestError(
     'HOST_NOT_ALLOWED',
     `--url must be this machine (127.0.0.1, ::1, localhost) unless the host is allowed, got ${host}; add --allow-host ${host} if it is yours to load`,
   );
 }
 
-function isLoopback(host: string): boolean {
+/** True for the names and addresses of loopback. */
+export function isThisMachine(hostname: string): boolean {
+  const host = plainHost(hostname);
   if (host === 'localhost' || host === '::1') return true;
   return isIP(host) === 4 && host.startsWith('127.');
+}
+
+/** An IPv6 address without its brackets. */
+function plainHost(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '');
 }
 
 /** Makes one fresh driver for the target. */
@@ -129,6 +135,7 @@ export async function watchPermits(flags: TargetFlags, everyMs: number): Promise
   const url = flags.metricsUrl ?? beside(flags.url, '/metrics');
   checkHost(url, flags.allowHost);
   const read = async (): Promise<string> => {
+    const { request } = await import('undici');
     const { statusCode, body } = await request(url, { headersTimeout: 2000, bodyTimeout: 2000 });
     const text = await body.text();
     if (statusCode !== 200) throw new Error(`${url} answered ${statusCode}`);

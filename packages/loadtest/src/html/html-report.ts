@@ -5,6 +5,7 @@ import type { LatencySummary, PermitAudit, RunResult } from '../run-result.ts';
 import { html, type Html } from './html.ts';
 import { renderLineChart } from './line-chart.ts';
 import { renderRangeChart } from './range-chart.ts';
+import { describeSharing } from '../interference.ts';
 import { renderInterferenceStrip, renderRecoveryStrip } from './strip-chart.ts';
 import { STYLE } from './style.ts';
 import { renderChecks, renderGroups, renderLatencyTable, renderOutcomes, toneOf } from './tables.ts';
@@ -64,7 +65,7 @@ ${body.markup}
 `;
 }
 
-function renderCards({ totals, load, fairness, meta }: RunResult): Html {
+function renderCards({ totals, load, fairness, meta, spend }: RunResult): Html {
   const card = (value: string | number, label: string): Html =>
     html`<div class="card"><b>${value}</b><span>${label}</span></div>`;
   const p = (latency: LatencySummary | undefined, share: number): string => {
@@ -76,7 +77,7 @@ function renderCards({ totals, load, fairness, meta }: RunResult): Html {
     ${card(totals.calls, 'calls measured')}${card(totals.outcomes.ok, 'ended well')}${card(totals.calls - totals.outcomes.ok, 'did not')}
     ${card(totals.lost, 'lost')}${card(`${load.okPerSecond}/s`, 'good ends')}${card(p(totals.latency.response, 0.5), 'response p50')}
     ${card(p(totals.latency.response, 0.95), 'response p95')}${card(fairness, 'fairness (Jain)')}
-    ${meta.timeScale !== 1 && card(`× ${meta.timeScale}`, 'time scale')}
+    ${meta.timeScale !== 1 && card(`× ${meta.timeScale}`, 'time scale')}${spend && card(`$${spend.usd.toFixed(2)}`, spend.stopped ? 'spent: the limit ended the load' : 'spent')}
   </div>`;
 }
 
@@ -202,12 +203,12 @@ function renderPermits({ load }: RunResult, permits: PermitAudit): Html {
 function renderInterference({ interference }: RunResult): Html | undefined {
   if (!interference) return undefined;
   const { p, effectMs, effect, detectableMs, verdict, alpha, tolerance } = interference;
-  const tone = verdict === 'none_found' ? 'good' : verdict === 'interference' ? 'bad' : 'mid';
+  const tone = verdict === 'interference' ? 'bad' : verdict === 'undecided' ? 'mid' : 'good';
   return html`<h2>Does one session suffer from another?</h2>
     <div class="panel">
       <p>
-        <span class="tag ${tone}">${verdict.replace('_', ' ')}</span> effect ${formatMs(effectMs)}
-        (${(effect * 100).toFixed(1)} %), exact p = ${p.toPrecision(2)}, alpha ${alpha}, tolerated
+        <span class="tag ${tone}">${verdict.replace('_', ' ')}</span> ${describeSharing(interference)} effect
+        ${formatMs(effectMs)} (${(effect * 100).toFixed(1)} %), exact p = ${p.toPrecision(2)}, alpha ${alpha}, tolerated
         ${(tolerance * 100).toFixed(0)} %; an effect of ${formatMs(detectableMs)} would have been found four times out
         of five.
       </p>

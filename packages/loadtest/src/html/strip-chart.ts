@@ -24,7 +24,7 @@ export function renderInterferenceStrip({ pairs }: InterferenceResult): Html {
       <span><i class="key ka"></i>victim alone</span><span><i class="key kb"></i>beside the aggressor</span
       ><span>each bar: median response of the victim in one block, in the order they ran</span>
     </div>
-    <svg viewBox="0 0 ${WIDTH} 160" role="img" aria-label="blocks of the interference test">
+    <svg class="wide" viewBox="0 0 ${WIDTH} 160" role="img" aria-label="blocks of the interference test">
       ${ticks.map(
         (tick) =>
           html`<line
@@ -60,7 +60,7 @@ export function renderRecoveryStrip(events: readonly RecoveryEvent[], endMs: num
       <span><i class="key kbad"></i>injected to repaired</span><span><i class="key kb"></i>detected</span
       ><span><i class="key kc"></i>throughput back</span>
     </div>
-    <svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="recovery timeline">
+    <svg class="wide" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="recovery timeline">
       ${ticksUpTo(endMs / 1000, 8)
         .filter((seconds) => seconds * 1000 <= endMs)
         .map(
@@ -74,7 +74,39 @@ export function renderRecoveryStrip(events: readonly RecoveryEvent[], endMs: num
               /><text x="${coordinate(x(seconds * 1000))}" y="${height - 6}" text-anchor="middle">${seconds} s</text>`,
         )}
       ${events.map((event, index) => renderEvent(event, index * 44 + 24, x, endMs))}
-    </svg>`;
+    </svg>
+    ${renderEventTable(events)}`;
+}
+
+function renderEventTable(events: readonly RecoveryEvent[]): Html {
+  const after = (ms: number | undefined): string => (ms === undefined ? 'not seen' : formatMs(ms));
+  return html`<div class="scroll">
+    <table>
+      <thead>
+        <tr>
+          <th>fault</th>
+          <th>at</th>
+          <th>detected after</th>
+          <th>repaired after</th>
+          <th>throughput back after</th>
+          <th>failures meanwhile</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${events.map(
+          (event) =>
+            html`<tr>
+              <td>${event.kind} ${event.provider} × ${event.count}</td>
+              <td>${formatMs(event.injectedAtMs)}</td>
+              <td>${after(event.detectedAfterMs)}</td>
+              <td>${after(event.repairedAfterMs)}</td>
+              <td>${after(event.throughputBackAfterMs)}</td>
+              <td>${event.failuresDuring}</td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
 }
 
 function renderEvent(event: RecoveryEvent, middle: number, x: (ms: number) => number, endMs: number): Html {

@@ -31,11 +31,12 @@ td:has(.tag){width:1%;padding-right:4px}
 figure{margin:0}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:14px}
-th{font-weight:600;color:var(--soft);text-align:right;white-space:nowrap;padding:5px 10px;border-bottom:1px solid var(--line)}
-td{text-align:right;padding:5px 10px;border-bottom:1px solid var(--grid);white-space:nowrap}
+th{font-weight:600;color:var(--soft);text-align:right;white-space:nowrap;padding:5px 8px;border-bottom:1px solid var(--line)}
+td{text-align:right;padding:5px 8px;border-bottom:1px solid var(--grid);white-space:nowrap}
 tr:last-child td{border-bottom:0}
 th:first-child,td:first-child,.left{text-align:left}
 td.left{white-space:normal}
+td.kind{min-width:12em}
 .weak{color:var(--soft);font-style:italic}
 .group td{font-weight:600;color:var(--soft);padding-top:12px;font-size:12.5px;text-transform:uppercase;letter-spacing:.05em}
 svg{display:block;width:100%;height:auto;font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
@@ -53,6 +54,6 @@ svg .value{fill:var(--ink)}
 .key{display:inline-block;width:14px;height:3px;border-radius:2px;vertical-align:middle;margin-right:6px}
 .ka{background:var(--a)}.kb{background:var(--b)}.kc{background:var(--c)}.kd{background:var(--d)}.kbad{background:var(--bad)}
 footer{margin-top:40px;color:var(--soft);font-size:13px}
-@media (max-width:520px){.two{grid-template-columns:1fr}main{padding:18px 12px 40px}}
+@media (max-width:520px){.two{grid-template-columns:1fr}main{padding:18px 12px 40px}.panel{overflow-x:auto}svg{min-width:460px}svg.wide{min-width:760px}td.kind{min-width:10em}}
 @media print{:root{--bg:#fff}main{max-width:none;padding:0}.panel,.card{break-inside:avoid}}
 `;

@@ -103,7 +103,7 @@ export function renderLatencyTable({ totals, meta }: RunResult): Html {
           if (!latency) return [];
           return [
             html`<tr>
-              <td class="left">${name}<br /><span class="soft small">${meaning}</span></td>
+              <td class="left kind">${name}<br /><span class="soft small">${meaning}</span></td>
               <td>${latency.n}</td>
               <td>${latency.censored}</td>
               <td>${formatMs(latency.mean)}</td>
