@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['@exai/source', 'module', 'node', 'development|production', 'import', 'default'];
+/** Without `import`: vitest hands these to node as flags, and a `require` inside a CommonJS package must not find an ES module. */
+const conditions = ['@exai/source', 'module', 'node', 'development|production'];
 
 /** Suites that start whole servers and measure them: one at a time, after all others, so that they have the machine to themselves. */
 const alone = ['test/e2e/**/*.test.ts', 'packages/*/test/e2e/**/*.test.ts', 'packages/server/test/stdio/**/*.test.ts'];

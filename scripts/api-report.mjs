@@ -1,19 +1,30 @@
-// Compares each package's public surface (from its built declarations) with the report in git; `--write` updates the reports.
-import { mkdtempSync, existsSync, mkdirSync } from 'node:fs';
+// Compares the public surface of each entry of each package (from its built declarations) with the report in git; `--write` updates the reports.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
 
-const PACKAGES = ['semaphore', 'providers', 'workflow', 'metrics', 'server', 'loadtest'];
 const isWrite = process.argv.includes('--write');
 let changed = 0;
 
-for (const name of PACKAGES) {
-  const projectFolder = resolve('packages', name);
-  const entry = join(projectFolder, 'dist', 'index.d.ts');
+/** The entries of a package: `semaphore` for `.`, `semaphore-compat` for `./compat`. */
+const entries = readdirSync('packages').flatMap((folder) => {
+  const { exports } = JSON.parse(readFileSync(join('packages', folder, 'package.json'), 'utf8'));
+  return Object.entries(exports)
+    .filter(([, target]) => typeof target !== 'string')
+    .map(([path, { types }]) => ({
+      folder,
+      types,
+      name: path === '.' ? folder : `${folder}-${path.slice('./'.length)}`,
+    }));
+});
+
+for (const { folder, types, name } of entries) {
+  const projectFolder = resolve('packages', folder);
+  const entry = join(projectFolder, types);
   if (!existsSync(entry)) {
-    console.error(`packages/${name} is not built: run \`npm run build\` first`);
+    console.error(`packages/${folder} is not built: run \`npm run build\` first`);
     process.exit(2);
   }
   const reportFolder = join(projectFolder, 'api');
@@ -51,6 +62,8 @@ for (const name of PACKAGES) {
   });
   const isChanged = result.apiReportChanged;
   if (isChanged) changed += 1;
-  console.log(`${isChanged ? (isWrite ? 'written  ' : 'CHANGED  ') : 'unchanged'} packages/${name}/api/${name}.api.md`);
+  console.log(
+    `${isChanged ? (isWrite ? 'written  ' : 'CHANGED  ') : 'unchanged'} packages/${folder}/api/${name}.api.md`,
+  );
 }
 process.exit(changed > 0 && !isWrite ? 1 : 0);

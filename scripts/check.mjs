@@ -20,16 +20,32 @@ const gates = {
     hint: 'see docs/architecture.md, "Who may import whom"',
   },
   build: {
-    run: [['pnpm', '-r', '--workspace-concurrency=2', '--filter', './packages/*', 'exec', 'tsup', '--silent']],
+    run: [['node', 'scripts/build.mjs']],
     hint: 'run `npx tsup` in the package it names',
   },
   api: {
     run: [['node', 'scripts/api-report.mjs']],
     hint: 'the public surface changed: if it is meant, run `npm run api` and commit the report',
   },
-  publint: {
-    run: packages.map((path) => ['publint', '--strict', '--pack', 'pnpm', path]),
-    hint: 'the package.json of the package it names promises a file that the build does not make',
+  packed: {
+    run: [['node', 'scripts/check-packed.mjs']],
+    hint: 'the package.json of the package it names promises a file or a type that the build does not make',
+  },
+  sizes: {
+    run: [['node', 'scripts/sizes.mjs']],
+    hint: 'something large is imported; `npx esbuild --analyze` tells what. A limit is raised in scripts/sizes.mjs, with the reason in the commit',
+  },
+  unused: {
+    run: [['knip', '--no-progress']],
+    hint: 'delete the file, export or dependency that nobody uses; a dependency only a program needs is named in knip.json',
+  },
+  docs: {
+    run: [['node', 'scripts/check-docs.mjs']],
+    hint: 'a code block of the page it names does not compile on its own: complete it',
+  },
+  licences: {
+    run: [['node', 'scripts/licences.mjs']],
+    hint: 'run `node scripts/licences.mjs --write`, and read what changed',
   },
 };
 
