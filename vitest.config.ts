@@ -3,8 +3,17 @@ import { defineConfig } from 'vitest/config';
 /** Without `import`: vitest hands these to node as flags, and a `require` inside a CommonJS package must not find an ES module. */
 const conditions = ['@exai/source', 'module', 'node', 'development|production'];
 
+/** Suites that start processes of their own and measure nothing: two at a time, after the unit tests. */
+const processes = [
+  'test/e2e/{packages,soak,loadtest-report}.test.ts',
+  'packages/{semaphore,workflow}/test/e2e/**/*.test.ts',
+  'packages/server/test/e2e/{client-bundle,shared-limits,two-servers}.test.ts',
+];
 /** Suites that start whole servers and measure them: one at a time, after all others, so that they have the machine to themselves. */
 const alone = ['test/e2e/**/*.test.ts', 'packages/*/test/e2e/**/*.test.ts', 'packages/server/test/stdio/**/*.test.ts'];
+
+/** Real processes on a machine others use too; what needed its second try is named at the end of a CI run. */
+const patient = { retry: 1, testTimeout: 60_000, hookTimeout: 60_000, execArgv: ['--expose-gc'] };
 
 const shared = {
   resolve: { conditions },
@@ -21,7 +30,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/test/**/*.test.ts', 'examples/**/*.test.ts', 'test/*.test.ts'],
-          exclude: ['**/node_modules/**', ...alone],
+          exclude: ['**/node_modules/**', ...alone, ...processes],
           typecheck: {
             enabled: true,
             include: ['packages/*/test/**/*.test-d.ts'],
@@ -37,16 +46,23 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          ...patient,
+          name: 'processes',
+          include: processes,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        ...shared,
+        test: {
+          ...patient,
           name: 'alone',
           include: alone,
+          exclude: ['**/node_modules/**', ...processes],
           maxWorkers: 1,
           fileParallelism: false,
-          execArgv: ['--expose-gc'],
-          // Real processes on a machine others use too; what needed its second try is named at the end of a CI run.
-          retry: 1,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -15,7 +15,7 @@ for (const version of versions) {
   run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', prefix, `node@${version}`]);
   const node = join(prefix, 'node_modules/node/bin/node');
   console.log(`\nNode ${run(node, ['--version'], 'pipe').stdout.trim()}`);
-  const words = ['run', '--project', 'alone', 'test/e2e/packages.test.ts'];
+  const words = ['run', '--project', 'processes', 'test/e2e/packages.test.ts'];
   const { status } = spawnSync('node_modules/.bin/vitest', words, {
     stdio: 'inherit',
     env: { ...process.env, EXAI_NODE: node },

@@ -20,7 +20,7 @@ const SHOTS = process.env['EXAI_SHOTS'];
 const PATIENT_MS = 60_000;
 
 /** Long enough to be cut in the middle; pictures take their time. */
-const SERVICE_MS = SHOTS === undefined ? 6000 : 40_000;
+const SERVICE_MS = SHOTS === undefined ? 2500 : 40_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'exai-newcomer-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
