@@ -6,11 +6,11 @@ const conditions = ['@exai/source', 'module', 'node', 'development|production'];
 /** Suites that start processes of their own and measure nothing: two at a time, after the unit tests. */
 const processes = [
   'test/e2e/{packages,soak,loadtest-report}.test.ts',
-  'packages/{semaphore,workflow}/test/e2e/**/*.test.ts',
-  'packages/server/test/e2e/{client-bundle,shared-limits,two-servers}.test.ts',
+  'packages/{semaphore,workflow,server}/test/e2e/**/*.test.ts',
+  'packages/server/test/stdio/**/*.test.ts',
 ];
 /** Suites that start whole servers and measure them: one at a time, after all others, so that they have the machine to themselves. */
-const alone = ['test/e2e/**/*.test.ts', 'packages/*/test/e2e/**/*.test.ts', 'packages/server/test/stdio/**/*.test.ts'];
+const alone = ['test/e2e/**/*.test.ts', 'packages/*/test/e2e/**/*.test.ts'];
 
 /** Real processes on a machine others use too; what needed its second try is named at the end of a CI run. */
 const patient = { retry: 1, testTimeout: 60_000, hookTimeout: 60_000, execArgv: ['--expose-gc'] };

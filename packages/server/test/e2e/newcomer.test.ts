@@ -112,8 +112,8 @@ describe("a newcomer's first ten minutes", () => {
       await stop('SIGKILL');
       await page.locator('#state.bad').waitFor();
       await shoot(page, '2-lost');
-      await lost;
       await before.close().catch(() => undefined);
+      await lost;
       await npmStart(port);
       await page.locator('#state.good').waitFor({ timeout: PATIENT_MS });
       // Nobody has asked for it again: the server goes on by itself.
