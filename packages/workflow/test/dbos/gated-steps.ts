@@ -2,10 +2,9 @@ import { appendFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { z } from 'zod';
-
-import { defineWorkflow, evidenceTool, type Workflow } from '../../src/index.ts';
+import type { Workflow } from '../../src/index.ts';
 import { scriptedModel, type ScriptedModel } from '../../src/testing/index.ts';
+import { partAnswer, partSteps } from '../part-steps.ts';
 
 /** Steps of the agent, the last one being the report of the end. */
 export const STEPS = 8;
@@ -15,27 +14,11 @@ const LOOK_MS = 25;
 
 /** A workflow whose tool leaves one line per execution in the folder's `notes`. */
 export function gatedSteps(dir: string): Workflow {
-  const act = evidenceTool({
-    name: 'act',
-    description: 'Does one thing',
-    parameters: z.object({ part: z.number() }),
-    sideEffect: true,
-    onUnknown: 'retry',
-    execute: ({ part }, { idempotencyKey }) => {
-      note(dir, `act ${part} ${idempotencyKey}`);
-      return { content: `done ${part}`, source: `part${part}` };
-    },
-  });
-  return defineWorkflow({
+  return partSteps({
     name: 'gated-steps',
-    version: 1,
     description: 'Steps that wait in the middle',
-    kind: 'workflow',
-    input: z.object({ prompt: z.string() }),
-    systemPrompt: () => 'Do it.',
-    prompt: ({ prompt }) => prompt,
-    requirements: () => [{ id: 'all', description: 'all parts', cites: STEPS - 1 }],
-    tools: [act],
+    steps: STEPS,
+    note: (line) => note(dir, line),
   });
 }
 
@@ -48,13 +31,7 @@ export function gatedModel(dir: string, stepMs: number): ScriptedModel {
     await sleep(stepMs, undefined, { signal });
     if (step === GATE) await opened(join(dir, 'go'), signal);
     if (request.tools === undefined) return { text: `${name} is done` };
-    if (step < STEPS) return { toolCalls: [{ name: 'act', arguments: { part: step } }] };
-    const citations = Array.from({ length: STEPS - 1 }, (_, index) => ({
-      requirement: 'all',
-      source: `part${index + 1}`,
-    }));
-    const report = { findings: 'all parts', confidence: 'certain', next_step_required: false, citations };
-    return { toolCalls: [{ name: 'report_step', arguments: report }] };
+    return partAnswer(step, STEPS);
   });
 }
 
