@@ -70,7 +70,6 @@ export class ComposedServer implements ExaiServer {
   readonly #takeOver: TakeOver | undefined;
   readonly #audit: AuditLog | undefined;
   readonly #timers: NodeJS.Timeout[] = [];
-  #shared: SharedHealth | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(config: ServerConfig, extras: ServerExtras, permits: ServerPermits, models: ModelSource) {
@@ -79,11 +78,7 @@ export class ComposedServer implements ExaiServer {
     const { semaphore } = permits;
     this.semaphore = semaphore;
     this.#permits = permits;
-    this.#shared = semaphore.health().shared;
-    semaphore.on('sharedChanged', (shared) => {
-      this.#shared = shared;
-      this.#events.emit('accountChanged', { failure: accountFailure(shared) });
-    });
+    semaphore.on('sharedChanged', (shared) => this.#events.emit('accountChanged', { failure: accountFailure(shared) }));
     this.models = models;
     this.authenticator = new Authenticator({
       ...config,
@@ -166,10 +161,10 @@ export class ComposedServer implements ExaiServer {
   }
 
   #account(): ServerStats['account'] {
-    const health = this.semaphore.health().shared;
-    if (health === undefined) return undefined;
-    const leased = Object.entries(health.providers).map(([id, provider]) => [id, provider.leased] as const);
-    return { failed: accountFailure(health) !== undefined, leased: Object.fromEntries(leased) };
+    const shared = this.#permits.shared?.();
+    if (shared === undefined) return undefined;
+    const leased = Object.entries(shared.providers).map(([id, provider]) => [id, provider.leased] as const);
+    return { failed: accountFailure(shared) !== undefined, leased: Object.fromEntries(leased) };
   }
 
   on<Name extends keyof ServerEvents>(name: Name, listener: (event: ServerEvents[Name]) => void): () => void {
@@ -340,7 +335,7 @@ export class ComposedServer implements ExaiServer {
 
   #unready(): string | undefined {
     if (this.#closed !== undefined) return 'draining';
-    return accountFailure(this.#shared) ?? this.#store.failure();
+    return accountFailure(this.#permits.shared?.()) ?? this.#store.failure();
   }
 }
 

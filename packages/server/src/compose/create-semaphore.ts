@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 
-import { TieredSemaphore, type TieredOptions } from '@exai/semaphore';
+import { type SharedHealth, TieredSemaphore, type TieredOptions } from '@exai/semaphore';
 import { createRedisSemaphore, fromRedis } from '@exai/semaphore/redis';
 import { createClient } from '@redis/client';
 
@@ -17,6 +17,8 @@ const SIMULATED = 'simulated';
 /** The permits of a server, and what ends with them. */
 export interface ServerPermits {
   readonly semaphore: TieredSemaphore;
+  /** What is known now of limits that are shared with other servers; absent for limits of its own. */
+  readonly shared?: () => SharedHealth;
   /** Closes the semaphore, and the connection it had of its own. */
   readonly close: () => Promise<void>;
 }
@@ -57,6 +59,7 @@ async function share(url: string, config: ServerConfig, options: TieredOptions):
     const semaphore = await createRedisSemaphore({ ...options, redis, account, assumeFresh: account === SIMULATED });
     return {
       semaphore,
+      shared: () => semaphore.shared,
       close: async () => {
         await semaphore.close();
         client.destroy();
