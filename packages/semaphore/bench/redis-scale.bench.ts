@@ -1,4 +1,5 @@
 import { ScaleModel, type ScaleOrders, type ScaleSight } from './redis-scale-model.ts';
+import { bar, printBars } from './bars.ts';
 
 const isFull = process.argv.includes('--full');
 
@@ -21,21 +22,6 @@ const BASE: ScaleOrders = {
   simulatedMs: isFull ? 20_000 : 5000,
   seed: 11,
 };
-
-interface Bar {
-  readonly name: string;
-  readonly value: number;
-  readonly op: '<=' | '>=';
-  readonly limit: number;
-  readonly ok: boolean;
-}
-
-const bars: Bar[] = [];
-
-function bar(name: string, op: Bar['op'], limit: number, value: number): void {
-  const rounded = Number(value.toPrecision(4));
-  bars.push({ name, value: rounded, op, limit, ok: op === '<=' ? rounded <= limit : rounded >= limit });
-}
 
 const COLUMNS = ['grants/s', 'calls/grant', 'Redis busy', 'limit used', 'fairness', 'wait p50 ms', 'wait p99 ms'];
 
@@ -94,8 +80,4 @@ bar('calls-per-grant-batch-16', '<=', 0.5, byBatch[4]?.callsPerGrant ?? Number.N
 bar('fairness-batch-16', '>=', 0.9, byBatch[4]?.fairness ?? Number.NaN);
 bar('own-redis-batch-4-limit-used', '>=', 0.85, spread[1]?.inUse ?? Number.NaN);
 bar('fairness-by-processes', '>=', 0.95, Math.min(...byProcesses.map(({ fairness }) => fairness)));
-console.log();
-for (const { name, value, op, limit, ok } of bars)
-  console.log(`${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(40)} ${String(value).padStart(8)} ${op} ${limit}`);
-console.log(JSON.stringify({ bench: 'scale', node: process.version, bars }));
-process.exitCode = bars.every(({ ok }) => ok) ? 0 : 1;
+printBars('scale');

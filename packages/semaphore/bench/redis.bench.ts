@@ -1,7 +1,6 @@
 import { execFile, fork, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -10,6 +9,8 @@ import { createClient } from 'redis';
 import { build } from 'tsup';
 
 import type { BenchOrders, BenchSight } from './redis-bench-process.ts';
+import { freePort } from '../../../test/services/free-port.ts';
+import { bar, printBars } from './bars.ts';
 
 const run = promisify(execFile);
 const isFull = process.argv.includes('--full');
@@ -18,22 +19,6 @@ const peers = pathToFileURL(join(peersDir, 'redis-peers.mjs')).href;
 const ROUNDS = isFull ? 7 : 3;
 /** Long against the round trip, short against a call to a model. */
 const HOLD_MS = 50;
-
-interface Bar {
-  readonly name: string;
-  readonly value: number;
-  readonly op: '<=' | '>=' | '=';
-  readonly limit: number;
-  readonly ok: boolean;
-}
-
-const bars: Bar[] = [];
-
-function bar(name: string, op: Bar['op'], limit: number, value: number): void {
-  const rounded = Number(value.toPrecision(4));
-  const ok = op === '=' ? rounded === limit : op === '<=' ? rounded <= limit : rounded >= limit;
-  bars.push({ name, value: rounded, op, limit, ok });
-}
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
@@ -49,16 +34,6 @@ function print(title: string, rows: Record<string, readonly number[]>): void {
 
 function show(value: number): string {
   return value >= 100 || value === 0 ? value.toFixed(0) : value.toPrecision(3);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 type Orders = Partial<BenchOrders> & Pick<BenchOrders, 'kind' | 'contender' | 'size'>;
@@ -194,11 +169,7 @@ async function main(): Promise<void> {
     redis.kill('SIGKILL');
     await rm(dir, { recursive: true, force: true });
   }
-  console.log();
-  for (const { name, value, op, limit, ok } of bars)
-    console.log(`${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(40)} ${String(value).padStart(8)} ${op} ${limit}`);
-  console.log(JSON.stringify({ bench: 'redis', node: process.version, bars }));
-  process.exitCode = bars.every(({ ok }) => ok) ? 0 : 1;
+  printBars('redis');
 }
 
 await main();

@@ -8,31 +8,17 @@ import { promisify } from 'node:util';
 import { build } from 'tsup';
 
 import { LEVELS, PEERS } from './contenders.ts';
+import { bar, printBars } from './bars.ts';
 
 const run = promisify(execFile);
 const isFull = process.argv.includes('--full');
 const peersDir = fileURLToPath(new URL('../../../bench-peers/semaphore/', import.meta.url));
 const peersFile = pathToFileURL(join(peersDir, 'peers.mjs')).href;
 
-interface Bar {
-  readonly name: string;
-  readonly value: number;
-  readonly op: '<=' | '>=';
-  readonly limit: number;
-  readonly ok: boolean;
-}
-
 /** Rounds per case: enough for a median, few enough for 50 s. */
 const ROUNDS = isFull ? 7 : 3;
 const TIER_ROUNDS = 5;
 const WAITERS = 100_000;
-
-const bars: Bar[] = [];
-
-function bar(name: string, op: Bar['op'], limit: number, value: number): void {
-  const rounded = Number(value.toPrecision(4));
-  bars.push({ name, value: rounded, op, limit, ok: op === '<=' ? rounded <= limit : rounded >= limit });
-}
 
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -99,11 +85,7 @@ async function main(): Promise<void> {
   } finally {
     await rm(outDir, { recursive: true, force: true });
   }
-  console.log();
-  for (const { name, value, op, limit, ok } of bars)
-    console.log(`${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(40)} ${String(value).padStart(8)} ${op} ${limit}`);
-  console.log(JSON.stringify({ bench: 'semaphore', node: process.version, bars }));
-  process.exitCode = bars.every(({ ok }) => ok) ? 0 : 1;
+  printBars('semaphore');
 }
 
 type Measure = (kind: string, contender: string, size: number) => Promise<number>;
