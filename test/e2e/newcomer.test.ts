@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { freePort } from '../services/free-port.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const running: ChildProcess[] = [];
@@ -132,12 +132,4 @@ async function run(program: string, args: string[]): Promise<{ code: number | nu
   child.stderr.on('data', (chunk) => (output += chunk));
   const [code] = await once(child, 'close');
   return { code, output };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -1,10 +1,9 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { type Ended, Stranger, entries, manifests, node } from './stranger.ts';
+import { freePort } from '../services/free-port.ts';
 
 const read = (...path: string[]): string => readFileSync(join(...path), 'utf8');
 const { devDependencies } = JSON.parse(read(new URL('../../package.json', import.meta.url).pathname));
@@ -178,12 +177,4 @@ function isComplete({ specifier, types, peers }: (typeof entries)[number]): bool
 
 function importOf({ specifier }: { readonly specifier: string }, index: number): string {
   return `import * as entry${index} from '${specifier}';\nconsole.log(entry${index});`;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

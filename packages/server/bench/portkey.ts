@@ -1,7 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 import { createSimulator } from '@exai/providers/simulator';
@@ -10,6 +8,7 @@ import { BenchClient } from './bench-client.ts';
 import { startChild } from './child.ts';
 import type { Bar } from './server.bench.ts';
 import { median } from './statistics.ts';
+import { freePort } from '../../../test/services/free-port.ts';
 
 const PEERS = fileURLToPath(new URL('../../../bench-peers/server/', import.meta.url));
 const START = `${PEERS}node_modules/@portkey-ai/gateway/build/start-server.js`;
@@ -122,12 +121,4 @@ async function perSecond(call: () => Promise<unknown>, calls: number): Promise<n
   };
   await Promise.all(Array.from({ length: WIDTH }, worker));
   return (calls / (performance.now() - startedAt)) * 1000;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

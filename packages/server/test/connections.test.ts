@@ -5,10 +5,10 @@ import { join } from 'node:path';
 
 import { connect as connectClient } from '@exai/server/client';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { WebSocket } from 'ws';
 
 import { ConnectionLimits } from '../src/http/connection-limits.ts';
 import { chatOf, connect, startServer, until } from './test-server.ts';
+import { upgrade } from './upgrade.ts';
 
 /** Ample: what is waited for is a condition. */
 const PATIENT_MS = 30_000;
@@ -114,19 +114,3 @@ describe('/readyz', () => {
     expect((await client.end('b')).type).toBe('result');
   });
 });
-
-/** Status of an upgrade: 101 when it was taken. */
-function upgrade(url: string): Promise<number> {
-  return new Promise((resolve) => {
-    const ws = new WebSocket(url, 'exai.v1');
-    ws.on('open', () => {
-      resolve(101);
-      ws.terminate();
-    });
-    ws.on('unexpected-response', (_, response) => {
-      resolve(response.statusCode ?? 0);
-      response.resume();
-    });
-    ws.on('error', () => undefined);
-  });
-}

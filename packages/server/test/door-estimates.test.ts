@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { CallError } from '../src/calls/call-error.ts';
 import { type DoorAsk, type DoorOptions, RunDoor } from '../src/door/run-door.ts';
+import { codeOf } from './code-of.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
@@ -12,16 +12,6 @@ afterEach(() => {
 
 function ask(session: string, { leftMs = 1e9, tool = 'debug' } = {}): DoorAsk {
   return { provider: 'glm', session, tool, deadlineAt: Date.now() + leftMs };
-}
-
-function codeOf(run: () => unknown): string | undefined {
-  try {
-    run();
-  } catch (error) {
-    if (CallError.is(error)) return error.code;
-    throw error;
-  }
-  return undefined;
 }
 
 describe('the door estimates', () => {

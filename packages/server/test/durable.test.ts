@@ -9,9 +9,10 @@ import { connect as connectClient } from '@exai/server/client';
 import { createPersona, createSimulator } from '@exai/providers/simulator';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { completedSteps, endpoints, freePort, startChild } from './server-child.ts';
+import { completedSteps, endpoints, startChild } from './server-child.ts';
 import { TestClient } from './test-client.ts';
 import { chatOf, connect, startServer, until } from './test-server.ts';
+import { freePort } from '../../../test/services/free-port.ts';
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect as tcp } from 'node:net';
 
-import { WebSocket } from 'ws';
 import { describe, expect, it } from 'vitest';
 
 import { Authenticator } from '../src/http/authenticator.ts';
@@ -10,6 +9,7 @@ import { RequestGuard } from '../src/http/request-guard.ts';
 import { redact } from '../src/calls/redact.ts';
 import { TestClient } from './test-client.ts';
 import { chatOf, connect, startServer, until } from './test-server.ts';
+import { upgrade } from './upgrade.ts';
 
 /** Status of a request with any Host and Origin; fetch would not let us lie. */
 function status(url: string, headers: Record<string, string>, method = 'GET'): Promise<number> {
@@ -20,23 +20,6 @@ function status(url: string, headers: Record<string, string>, method = 'GET'): P
     });
     call.on('error', reject);
     call.end();
-  });
-}
-
-/** Status of a refused upgrade, 101 for an accepted one. */
-function upgrade(url: string, headers: Record<string, string>, protocol = 'exai.v1'): Promise<number> {
-  return new Promise((resolve) => {
-    const ws = new WebSocket(url, protocol, { headers });
-    ws.on('open', () => {
-      resolve(101);
-      ws.terminate();
-    });
-    ws.on('unexpected-response', (_, response) => {
-      resolve(response.statusCode ?? 0);
-      response.resume();
-      ws.terminate();
-    });
-    ws.on('error', () => undefined);
   });
 }
 

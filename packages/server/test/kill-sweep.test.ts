@@ -7,9 +7,10 @@ import { createPersona, createSimulator } from '@exai/providers/simulator';
 import { type CallProgress, connect as connectClient, type ExaiClient } from '@exai/server/client';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
-import { completedSteps, freePort, startChild } from './server-child.ts';
+import { completedSteps, startChild } from './server-child.ts';
 import { TestClient } from './test-client.ts';
 import { until } from './test-server.ts';
+import { freePort } from '../../../test/services/free-port.ts';
 
 /** Ample: on a busy machine a process takes seconds to start. */
 const PATIENT_MS = 60_000;

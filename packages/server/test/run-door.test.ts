@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { CallError } from '../src/calls/call-error.ts';
 import { type DoorAnswer, type DoorPass, type DoorPlace, RunDoor } from '../src/door/run-door.ts';
+import { codeOf } from './code-of.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
@@ -16,16 +17,6 @@ const cancelled = new CallError('CANCELLED', 'no');
 function ask(session: string, extra: { provider?: string; leftMs?: number } = {}) {
   const { provider = 'glm', leftMs = 1e9 } = extra;
   return { provider, session, tool: 'debug', deadlineAt: Date.now() + leftMs };
-}
-
-function codeOf(run: () => unknown): string | undefined {
-  try {
-    run();
-  } catch (error) {
-    if (CallError.is(error)) return error.code;
-    throw error;
-  }
-  return undefined;
 }
 
 /** Enters and notes who was admitted. */

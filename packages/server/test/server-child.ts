@@ -1,7 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
-import { createServer as createTcp } from 'node:net';
 import { join } from 'node:path';
 
 import type { Simulator } from '@exai/providers/simulator';
@@ -52,13 +50,4 @@ export async function startChild(env: Record<string, string>): Promise<ChildProc
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
   await until(() => output.includes('listening') || child.exitCode !== null, 'the server process listens', 90_000);
   return child;
-}
-
-/** A port nobody listens on. */
-export async function freePort(): Promise<number> {
-  const probe = createTcp().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createRedisSemaphore, SharedAdmissionError, type RedisSemaphoreOptions } from '../../src/redis/index.ts';
-import { freePort, hasRedis, startRedis, type TestRedis } from '../../../../test/services/start-redis.ts';
+import { hasRedis, startRedis, type TestRedis } from '../../../../test/services/start-redis.ts';
 import { ADAPTERS, connectPort, TestAccount, until, type TestPort } from './test-account.ts';
+import { freePort } from '../../../../test/services/free-port.ts';
 
 const isInstalled = hasRedis('the suite of bad servers');
 

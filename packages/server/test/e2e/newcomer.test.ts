@@ -10,8 +10,8 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { until } from '../test-server.ts';
-import { freePort } from '../stdio/stdio-processes.ts';
 import { isMissing, launch } from './chromium.ts';
+import { freePort } from '../../../../test/services/free-port.ts';
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 /** A folder for screenshots, for a person to look at. */

@@ -3,6 +3,7 @@ import { createPersona, createSimulator, type Simulator } from '@exai/providers/
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { hasRedis, startRedis, type TestRedis } from '../../../../test/services/start-redis.ts';
+import { endpoints } from '../server-child.ts';
 import { TestClient } from '../test-client.ts';
 
 const PATIENCE_MS = 90_000;
@@ -70,10 +71,7 @@ describe.runIf(hasRedis('servers on one Redis'))('two servers on one Redis', { t
       store: 'memory',
       audit: false,
       redisUrl: redis.url,
-      glmApiKey: 'test.key',
-      kimiApiKey: 'test-key',
-      glmBaseURL: `${simulator.url}/api/paas/v4`,
-      kimiBaseURL: `${simulator.url}/v1`,
+      ...endpoints(simulator),
     });
     ends.push(() => server.close({ graceMs: 0 }));
     return await server.listen();

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
 import { createServer as createTcp, connect as connectTcp, type Server } from 'node:net';
@@ -12,11 +12,12 @@ import type { JournalRecord } from '@exai/workflow';
 import { postgresStore, type PostgresStore } from '@exai/workflow/postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
+import { freePort } from '../../../../test/services/free-port.ts';
 import { hasPostgres, startPostgres, type TestPostgres } from '../../../../test/services/start-postgres.ts';
+import { endpoints, startChild } from '../server-child.ts';
 import { TestClient } from '../test-client.ts';
 import { until } from '../test-server.ts';
 
-const CHILD = new URL('../server-process.ts', import.meta.url).pathname;
 const EXAMPLES = new URL('../../../../examples', import.meta.url).pathname;
 const PATIENCE_MS = 90_000;
 
@@ -31,24 +32,9 @@ describe.runIf(hasPostgres('servers on one PostgreSQL'))('two servers on one Pos
   });
   afterAll(() => postgres.close());
 
-  /** A server in a process of its own. */
-  async function startChild(env: Record<string, string>): Promise<{ child: ChildProcess; port: number }> {
-    const child = spawn(process.execPath, ['--conditions=@exai/source', '--import', 'tsx', CHILD], {
-      env: {
-        PATH: process.env['PATH'],
-        EXAI_WS_PORT: '0',
-        EXAI_DATA_DIR: await mkdtemp(join(tmpdir(), 'exai-two-')),
-        ...env,
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    ends.push(() => child.kill('SIGKILL'));
-    let told = '';
-    child.stdout?.on('data', (data: Buffer) => {
-      told += data.toString();
-    });
-    await until(() => /listening on/.test(told) || child.exitCode !== null, 'the server starts', PATIENCE_MS);
-    return { child, port: Number(/:(\d+)\/ws/.exec(told)?.[1]) };
+  async function startOnFreePort(env: Record<string, string>): Promise<{ child: ChildProcess; port: number }> {
+    const [port, dir] = [await freePort(), await mkdtemp(join(tmpdir(), 'exai-two-'))];
+    return { child: await startChild({ EXAI_WS_PORT: String(port), EXAI_DATA_DIR: dir, ...env }), port };
   }
 
   /** A balancer: the first server that takes the connection. */
@@ -98,7 +84,7 @@ describe.runIf(hasPostgres('servers on one PostgreSQL'))('two servers on one Pos
     const simulator = await simulate(0.01);
     const url = await postgres.database();
     const env = { EXAI_POSTGRES_URL: url, EXAI_ALLOWED_ROOTS: EXAMPLES, TEST_SIMULATOR: simulator.url };
-    const [first, second] = await Promise.all([startChild(env), startChild(env)]);
+    const [first, second] = await Promise.all([startOnFreePort(env), startOnFreePort(env)]);
     const balanced = await balance([first.port, second.port]);
     const agents = await Promise.all(Array.from({ length: 4 }, () => connect(balanced, { delay: () => 50 })));
     ends.push(() => Promise.all(agents.map((agent) => agent.close())));
@@ -202,10 +188,7 @@ describe.runIf(hasPostgres('servers on one PostgreSQL'))('two servers on one Pos
       port: 0,
       audit: false,
       postgresUrl,
-      glmApiKey: 'test.key',
-      kimiApiKey: 'test-key',
-      glmBaseURL: `${simulator.url}/api/paas/v4`,
-      kimiBaseURL: `${simulator.url}/v1`,
+      ...endpoints(simulator),
     });
     ends.push(() => server.close({ graceMs: 0 }));
     return await server.listen();

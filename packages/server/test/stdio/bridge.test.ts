@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Bridge } from '../../src/stdio/bridge.ts';
 import { serverTarget } from '../../src/stdio/server-target.ts';
 import { chatOf, startServer, until } from '../test-server.ts';
-import { freePort } from './stdio-processes.ts';
+import { freePort } from '../../../../test/services/free-port.ts';
 
 const context = {} as ServerContext;
 

@@ -10,7 +10,8 @@ import { serverTarget } from '../../src/stdio/server-target.ts';
 import { takeStartLock } from '../../src/stdio/start-lock.ts';
 import { startServer as startDetached } from '../../src/stdio/start-server.ts';
 import { connect, startServer, until } from '../test-server.ts';
-import { freePort, makeHome } from './stdio-processes.ts';
+import { makeHome } from './stdio-processes.ts';
+import { freePort } from '../../../../test/services/free-port.ts';
 
 /** Larger than any process id of Linux. */
 const DEAD = 2 ** 22 + 1;

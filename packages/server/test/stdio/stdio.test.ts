@@ -9,15 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AnyClient } from '../mcp/mcp-clients.ts';
 import { chatOf, startServer, until } from '../test-server.ts';
 import { buildBin, removeBin } from './build-bin.ts';
-import {
-  endLater,
-  type Environment,
-  freePort,
-  makeHome,
-  oldStdioClient,
-  readText,
-  stdioClient,
-} from './stdio-processes.ts';
+import { endLater, type Environment, makeHome, oldStdioClient, readText, stdioClient } from './stdio-processes.ts';
+import { freePort } from '../../../../test/services/free-port.ts';
 
 let bin = '';
 beforeAll(async () => {
