@@ -9,6 +9,7 @@ import { connect as connectClient } from '@exai/server/client';
 import { createPersona, createSimulator } from '@exai/providers/simulator';
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { freshRedis } from './fresh-redis.ts';
 import { completedSteps, endpoints, startChild } from './server-child.ts';
 import { TestClient } from './test-client.ts';
 import { chatOf, connect, startServer, until } from './test-server.ts';
@@ -53,7 +54,7 @@ describe('journals on disk', () => {
     const dataDir = await folder();
     const simulator = await createSimulator({ timeScale: 0.01 });
     ends.push(() => simulator.close());
-    const config = { store: 'file' as const, dataDir, ...endpoints(simulator) };
+    const config = { store: 'file' as const, dataDir, ...freshRedis(), ...endpoints(simulator) };
     const first = await startServer(config);
     const one = await connect(first);
     simulator.faults.set({ slowdown: 1000 });
