@@ -5,7 +5,7 @@
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal, late?: (value: T) => void): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const onAbort = (): void => {
-      reject(toError(signal.reason));
+      reject(toError(signal.reason, 'aborted'));
       promise.then((value) => late?.(value), ignore);
     };
     if (signal.aborted) {
@@ -20,7 +20,7 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal, late?: (v
       },
       (error: unknown) => {
         signal.removeEventListener('abort', onAbort);
-        reject(toError(error));
+        reject(toError(error, String(error)));
       },
     );
   });
@@ -43,8 +43,8 @@ export function linkSignals(signals: readonly (AbortSignal | undefined)[]): {
   return { signal: controller.signal, unlink: () => stops.forEach((stop) => stop()) };
 }
 
-function toError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error('aborted', { cause: reason });
+function toError(reason: unknown, message: string): Error {
+  return reason instanceof Error ? reason : new Error(message, { cause: reason });
 }
 
 function ignore(): void {
