@@ -33,7 +33,7 @@ const suites = [
   },
   {
     tests: [
-      'packages/workflow/test/{loops,completion,limits}.test.ts',
+      'packages/workflow/test/{decide,loops,completion,limits,bad-definitions}.test.ts',
       'packages/workflow/test/{engine,caller-driven,calibration}.test.ts',
     ],
     files: ['decide', 'detect-no-progress', 'coverage', 'limits'].map((name) => `packages/workflow/src/${name}.ts`),

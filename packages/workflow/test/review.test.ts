@@ -2,55 +2,28 @@ import { describe, expect, it } from 'vitest';
 
 import { fold } from '../src/apply-record.ts';
 import { readReview, reviewPrompt } from '../src/review.ts';
-import type { JournalRecord, RecordBody } from '../src/journal.ts';
-import { DEFAULT_TERMINATION } from '../src/termination-policy.ts';
+import type { RecordBody } from '../src/journal.ts';
 import { investigation } from './investigation.ts';
+import { claimed, journalOf, saw, started } from './journal-records.ts';
 
 const LONG = `${'x'.repeat(5000)}the needle${'y'.repeat(5000)}`;
 
-function recordsOf(bodies: readonly RecordBody[]): JournalRecord[] {
-  return bodies.map((body, index) => ({ ...body, seq: index + 1, at: index }));
-}
-
-const started: RecordBody = {
-  type: 'run.started',
-  mode: 'engine',
-  workflow: 'investigate',
-  workflowVersion: 1,
-  input: { prompt: 'why?' },
-  policy: DEFAULT_TERMINATION,
-  canAsk: false,
-  tools: [],
-};
-
-function claimed(citations: readonly { source: string; quote?: string }[]): RecordBody {
-  const claim = { findings: 'It throws.', confidence: 'high', next_step_required: false, citations, hypothesis: '' };
-  return { type: 'claim', step: 1, claim, via: 'tool', p: 0.5, n: 1 } as unknown as RecordBody;
-}
-
 function shownTo(bodies: readonly RecordBody[], requirements = true): string {
   const workflow = requirements ? investigation() : investigation({ requirements: () => [] });
-  const messages = reviewPrompt(workflow.bind({ prompt: 'why?' }), fold(recordsOf([started, ...bodies])));
+  const messages = reviewPrompt(workflow.bind({ prompt: 'why?' }), fold(journalOf(started(), ...bodies)));
   const content = messages[1]?.content;
   return typeof content === 'string' ? content : '';
 }
 
-const saw = (items: readonly { source: string; text: string }[]): RecordBody => ({
-  type: 'evidence',
-  step: 1,
-  index: 0,
-  items: items.map(({ source, text }) => ({ source, text, key: source, grade: 'observed' })),
-});
-
 describe('what a reviewer is shown', () => {
   it('is the task, what is required, the findings and the cited evidence', () => {
     const text = shownTo([
-      saw([{ source: 'a.ts', text: 'reduce' }]),
-      claimed([{ source: 'a.ts' }, { source: 'z.ts' }]),
+      saw(1, { source: 'a.ts', text: 'reduce' }),
+      claimed(1, [{ source: 'a.ts' }, { source: 'z.ts' }]),
     ]);
     expect(text).toContain('Task:\nwhy?');
     expect(text).toContain('Required:\n- symptom: where it shows\n- cause: where it starts');
-    expect(text).toContain('Findings (high):\nIt throws.');
+    expect(text).toContain('Findings (certain):\nIt throws.');
     expect(text).toMatch(/Cited evidence:\na\.ts:\nreduce\n---\nz\.ts: never seen$/);
   });
 
@@ -61,16 +34,22 @@ describe('what a reviewer is shown', () => {
   });
 
   it('is cut around the quote in a long piece, and at its start without one', () => {
-    const quoted = shownTo([saw([{ source: 'l', text: LONG }]), claimed([{ source: 'l', quote: 'the needle' }])]);
+    const quoted = shownTo([saw(1, { source: 'l', text: LONG }), claimed(1, [{ source: 'l', quote: 'the needle' }])]);
     expect(quoted).toContain('xthe needley');
-    const whole = shownTo([saw([{ source: 'l', text: LONG }]), claimed([{ source: 'l' }])]);
+    const whole = shownTo([saw(1, { source: 'l', text: LONG }), claimed(1, [{ source: 'l' }])]);
     expect(whole).not.toContain('the needle');
     for (const text of [quoted, whole]) expect(text.split('l:\n')[1]).toHaveLength(2000);
   });
 
   it('ends before it grows without bound', () => {
     const items = Array.from({ length: 30 }, (_, index) => ({ source: `f${index}`, text: `${index} ${LONG}` }));
-    const text = shownTo([saw(items), claimed(items.map(({ source }) => ({ source })))]);
+    const text = shownTo([
+      saw(1, ...items),
+      claimed(
+        1,
+        items.map(({ source }) => ({ source })),
+      ),
+    ]);
     expect(text.length).toBeLessThan(26_000);
     expect(text).toContain('f10:');
     expect(text).not.toContain('f20:');
