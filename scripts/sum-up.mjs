@@ -1,7 +1,7 @@
-// Adds up the tests and the gates of a CI run into its closing line, and exits non-zero unless all of it passed.
+// Adds up the tests, the gates and the benches of a CI run into its closing line, and exits non-zero unless all of it passed.
 import { readFileSync } from 'node:fs';
 
-const [testStatus, gateStatus] = process.argv.slice(2).map(Number);
+const [testStatus, ...otherStatuses] = process.argv.slice(2).map(Number);
 let report = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0 };
 try {
   report = JSON.parse(readFileSync('node_modules/.test-report.json', 'utf8'));
@@ -20,8 +20,9 @@ for (const { assertionResults } of report.testResults ?? []) {
 }
 const unexplained = testStatus !== 0 && report.numFailedTests + brokenFiles.length === 0 ? 1 : 0;
 const nothingRan = report.numPassedTests === 0 ? 1 : 0;
-const passed = report.numPassedTests + (gateStatus === 0 ? 1 : 0);
-const failed = report.numFailedTests + brokenFiles.length + unexplained + nothingRan + (gateStatus === 0 ? 0 : 1);
+const brokenOthers = otherStatuses.filter((status) => status !== 0).length;
+const passed = report.numPassedTests + otherStatuses.length - brokenOthers;
+const failed = report.numFailedTests + brokenFiles.length + unexplained + nothingRan + brokenOthers;
 const skipped = report.numPendingTests > 0 ? `, ${report.numPendingTests} skipped` : '';
 console.log(`${passed} passed, ${failed} failed${skipped}`);
 process.exit(failed > 0 ? 1 : 0);
