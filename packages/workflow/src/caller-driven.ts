@@ -5,20 +5,17 @@ import type { BoundWorkflow, Workflow } from './define-workflow.ts';
 import type { StartOptions } from './engine-options.ts';
 import type { EngineParts } from './engine-parts.ts';
 import { issuesOf } from './evidence-tool.ts';
+import { IdleRuns } from './idle-runs.ts';
 import { JOURNAL_VERSION, toBody, type JournalRecord, type RecordBody } from './journal.ts';
 import { loadRun, type LoadedRun } from './load-run.ts';
 import { readOptions } from './read-options.ts';
 import { RunDriver } from './run-driver.ts';
 import { EventHub, type RunEvent } from './run-events.ts';
 import { RunJournal } from './run-journal.ts';
-import { NO_USAGE } from './run-usage.ts';
-import type { RunResult } from './stop-reason.ts';
 import type { StepInstruction } from './step-instruction.ts';
 import { DEFAULT_TERMINATION } from './termination-policy.ts';
 import { WorkflowError } from './workflow-error.ts';
 
-/** Idle runs are looked for this many times per idle limit. */
-const SWEEPS = 4;
 /** The name of the model of a caller-driven step. */
 const CALLER = 'caller';
 
@@ -37,13 +34,12 @@ interface Submission {
 export class CallerDriven {
   readonly #parts: EngineParts;
   readonly #emit: (event: RunEvent) => void;
-  /** Last step of each open run of this process, epoch ms. */
-  readonly #open = new Map<string, number>();
-  #sweeping: ReturnType<typeof setInterval> | undefined;
+  readonly #idle: IdleRuns;
 
   constructor(parts: EngineParts, emit: (event: RunEvent) => void) {
     this.#parts = parts;
     this.#emit = emit;
+    this.#idle = new IdleRuns(parts, emit);
   }
 
   async submit(workflow: Workflow, claim: unknown, options: StartOptions): Promise<StepInstruction> {
@@ -60,7 +56,7 @@ export class CallerDriven {
 
   /** Stops looking for idle runs. */
   close(): void {
-    clearInterval(this.#sweeping);
+    this.#idle.close();
   }
 
   async #check(workflow: Workflow, claim: unknown, options: StartOptions): Promise<Submission> {
@@ -87,7 +83,7 @@ export class CallerDriven {
       }
       if (!isOpen(journal)) await journal.append(...this.#stepRecords(submission, journal, evidence));
       const outcome = await driver.settle();
-      this.#note(runId, outcome.result);
+      this.#idle.note(runId, outcome.result);
       return this.#instruct(submission, journal, evidence, outcome);
     });
   }
@@ -101,7 +97,7 @@ export class CallerDriven {
     const loaded = await loadRun(store, open, find);
     const state = fold(loaded.records);
     if (state.finished === undefined && this.#parts.clock() - state.at >= this.#parts.idleMs) {
-      await this.#abandon(open);
+      await this.#idle.abandon(open);
       if (step.step_number > 1) throw new WorkflowError('RUN_FINISHED', `run ${open} was abandoned`);
       return await this.#begin(submission);
     }
@@ -262,50 +258,6 @@ export class CallerDriven {
       ...(expert === undefined ? {} : { expert: { ok: expert.ok, text: expert.text, gaps: expert.gaps } }),
       ...(result === undefined ? {} : { stop: result.stop, result }),
     };
-  }
-
-  /** Keeps an eye on a run that waits for its caller. */
-  #note(runId: string, result: RunResult | undefined): void {
-    if (result === undefined) this.#open.set(runId, this.#parts.clock());
-    else this.#open.delete(runId);
-    this.#sweeping ??= setInterval(() => void this.#sweep(), Math.max(1_000, this.#parts.idleMs / SWEEPS));
-    this.#sweeping.unref();
-  }
-
-  async #sweep(): Promise<void> {
-    const { clock, idleMs } = this.#parts;
-    for (const [runId, at] of this.#open) {
-      if (clock() - at < idleMs) continue;
-      // A run somebody just took up again, or that cannot be written now, is looked at in the next sweep.
-      await this.#abandon(runId).catch(() => undefined);
-    }
-  }
-
-  async #abandon(runId: string): Promise<void> {
-    const { store, clock, owner, find, idleMs, leaseMs } = this.#parts;
-    const { records, header } = await loadRun(store, runId, find);
-    this.#open.delete(runId);
-    if (fold(records).finished !== undefined) return;
-    const lease = await store.acquire(runId, owner, leaseMs);
-    if (lease === undefined) return;
-    const journal = new RunJournal({ runId, store, lease, hub: new EventHub(), clock, onEvent: this.#emit }, records);
-    try {
-      const stop = { kind: 'abandoned' as const, idleMs };
-      const claim = journal.state.claims.at(-1);
-      const result: RunResult = {
-        runId,
-        stop,
-        text: claim?.claim.findings ?? '',
-        confidence: { p: claim?.p ?? 0, n: claim?.n ?? 0 },
-        coverage: { met: [], missing: [] },
-        usage: NO_USAGE,
-        steps: journal.state.steps,
-        ...(header.conversationId === undefined ? {} : { continuationId: header.conversationId }),
-      };
-      await journal.append({ type: 'run.finished', stop, result });
-    } finally {
-      await store.release(lease);
-    }
   }
 }
 

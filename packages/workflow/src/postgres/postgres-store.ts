@@ -2,17 +2,16 @@ import { z } from 'zod';
 
 import { assertSupported } from '../journal-book.ts';
 import type { JournalHeader } from '../journal.ts';
-import { parseHeader, parseRecord } from '../parse-journal.ts';
 import type { JournalSummary, Lease, PruneFilter, StoredRecord, StoreFilter, WorkflowStore } from '../store.ts';
 import { WorkflowError } from '../workflow-error.ts';
 import { PostgresLink } from './postgres-link.ts';
 import { createPool, type OwnPool, type PostgresPool } from './postgres-pool.ts';
 import { assertSchemaName, openSchema } from './postgres-schema.ts';
 import { toStatements, type Statements } from './postgres-statements.ts';
+import { assertStorable, isText, key, toHeader, toRecord } from './stored-journal.ts';
 
 const DEFAULTS = { schema: 'exai', poolSize: 10, callTimeoutMs: 10_000 } as const;
 const DEFAULT_LIMIT = 100;
-const MAX_ID = 200;
 /** Records fetched, and journals removed, by one statement. */
 const PAGE = 500;
 
@@ -288,38 +287,6 @@ function toSource({ url, pool }: PostgresStoreOptions, poolSize: number, callTim
   const isPostgres = url !== undefined && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url);
   if (!isPostgres) throw new TypeError('url must be a postgres:// URL');
   return async () => await createPool({ url, poolSize, callTimeoutMs });
-}
-
-function toHeader(id: string, text: string): JournalHeader {
-  const header = parseHeader(text);
-  if (header === undefined) throw new WorkflowError('STORE_FAILED', `the header of journal ${id} is damaged`);
-  return header;
-}
-
-function toRecord(id: string, seq: number, text: string): StoredRecord {
-  const record = parseRecord(text);
-  if (record === undefined) throw new WorkflowError('STORE_FAILED', `record ${seq} of journal ${id} is damaged`);
-  return record;
-}
-
-/** PostgreSQL keeps every text but U+0000 and halves of surrogate pairs. */
-function isText(text: string): boolean {
-  return !text.includes('\u0000') && Buffer.from(text).toString() === text;
-}
-
-/** The id as a parameter; one that cannot be stored names no journal. */
-function key(id: string): string {
-  if (isText(id)) return id;
-  throw new WorkflowError('RUN_NOT_FOUND', `no journal ${JSON.stringify(id)}`);
-}
-
-function assertStorable({ id, workflow, owner, conversationId }: JournalHeader): void {
-  if (id.length > MAX_ID)
-    throw new WorkflowError('INVALID_ARGUMENTS', `an id may have ${MAX_ID} characters, got ${id.length}`);
-  for (const text of [id, workflow, owner, conversationId]) {
-    if (text !== undefined && !isText(text))
-      throw new WorkflowError('INVALID_ARGUMENTS', `PostgreSQL cannot keep ${JSON.stringify(text)}`);
-  }
 }
 
 function positive(name: string, value: number): number {
