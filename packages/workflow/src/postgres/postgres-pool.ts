@@ -38,8 +38,8 @@ export interface PoolSettings {
 }
 
 /**
- * Makes a pool with the package `pg`. Connections that break while nobody uses them are dropped silently; the next
- * call makes a new one.
+ * Makes a pool with the package `pg`. A connection that breaks is dropped; whoever uses it then hears of it by what it
+ * asked for, and the next call makes a new one.
  */
 export async function createPool({ url, poolSize, callTimeoutMs }: PoolSettings): Promise<OwnPool> {
   const { Pool } = await import('pg');
@@ -53,6 +53,10 @@ export async function createPool({ url, poolSize, callTimeoutMs }: PoolSettings)
     application_name: 'exai-workflow',
     allowExitOnIdle: true,
   });
-  pool.on('error', () => undefined);
+  pool.on('error', ignore);
+  // The pool listens to a connection while it is idle; without a listener of its own, one that breaks in use would end the process.
+  pool.on('connect', (client) => client.on('error', ignore));
   return { pool, end: () => pool.end() };
 }
+
+function ignore(): void {}

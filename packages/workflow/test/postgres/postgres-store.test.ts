@@ -1,10 +1,12 @@
 import { createServer, type Server } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 
 import { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { WorkflowError, type WorkflowStore } from '../../src/index.ts';
 import { postgresStore, type PostgresPool, type PostgresStore } from '../../src/postgres/index.ts';
+import { createPool } from '../../src/postgres/postgres-pool.ts';
 import { storeConformance } from '../../src/testing/index.ts';
 import { hasPostgres, startPostgres, type TestPostgres } from '../../../../test/services/start-postgres.ts';
 
@@ -55,6 +57,24 @@ describe.runIf(hasPostgres('postgresStore'))('postgresStore', () => {
     const [now] = await postgres.sql('select (extract(epoch from clock_timestamp()) * 1000)::float8 as now');
     expect(lease?.expiresAt).toBeLessThanOrEqual(Number(now?.['now']) + 300);
     await expect.poll(async () => await store.acquire('run/1', 'you', 300), { timeout: 30_000 }).toBeDefined();
+  });
+
+  it('survives a connection that breaks between two statements, and goes on with another', async () => {
+    const { pool, end } = await createPool({ url: postgres.url, poolSize: 1, callTimeoutMs: 10_000 });
+    const connection = await pool.connect();
+    const { rows } = await connection.query({
+      text: 'select pg_backend_pid() as pid',
+      values: [],
+      query_timeout: 5000,
+    });
+    await postgres.sql(`select pg_terminate_backend(${Number(Reflect.get(Object(rows[0]), 'pid'))}, 5000)`);
+    await setTimeout(50);
+    await expect(connection.query({ text: 'select 1', values: [], query_timeout: 5000 })).rejects.toThrow();
+    connection.release(true);
+    const next = await pool.connect();
+    expect((await next.query({ text: 'select 1 as one', values: [], query_timeout: 5000 })).rows).toEqual([{ one: 1 }]);
+    next.release();
+    await end();
   });
 
   it('tells held, expired and free leases apart, and what is finished', async () => {
