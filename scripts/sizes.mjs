@@ -5,13 +5,13 @@ import { build } from 'esbuild';
 
 /** Kilobytes of 1000 bytes: `limit` fails the gate, so that nothing grows unseen; `goal` is what the size should be. */
 const SIZES = [
-  { name: '{ Semaphore }', code: `export { Semaphore } from '@exai/semaphore';`, limit: 15.5, goal: 6 },
-  { name: '@exai/semaphore', code: `export * from '@exai/semaphore';`, limit: 19.5, goal: 14 },
+  { name: '{ Semaphore }', code: `export { Semaphore } from '@exai/semaphore';`, limit: 14.3, goal: 6 },
+  { name: '@exai/semaphore', code: `export * from '@exai/semaphore';`, limit: 17, goal: 14 },
   { name: '@exai/providers', code: `export * from '@exai/providers';`, limit: 40, goal: 40 },
   {
     name: '@exai/metrics, peers apart',
     code: `export * from '@exai/metrics';`,
-    limit: 10.5,
+    limit: 10.3,
     goal: 8,
     external: ['prom-client'],
   },

@@ -12,18 +12,6 @@ export type AcquireErrorCode =
   | 'DEADLOCK'
   | 'LOST';
 
-/** Every {@link AcquireErrorCode}, in the order of the documentation. */
-export const ACQUIRE_ERROR_CODES: readonly AcquireErrorCode[] = [
-  'TIMEOUT',
-  'DEADLINE_EXCEEDED',
-  'ABORTED',
-  'OVER_CAPACITY',
-  'SHED',
-  'CLOSED',
-  'DEADLOCK',
-  'LOST',
-];
-
 /** What an {@link AcquireError} tells besides its code and message. */
 export interface AcquireErrorDetails {
   /** What ended the wait; for `ABORTED` the signal's reason. */

@@ -1,4 +1,4 @@
-import { checkFinite, checkPositiveInteger } from './check-argument.ts';
+import { check, checkPositiveInteger } from './check-argument.ts';
 import type { Outcome } from './tier.ts';
 
 /** Additive increase, multiplicative decrease. Latency is no signal: an LLM call lasts as long as its answer. */
@@ -16,16 +16,19 @@ const DEFAULT_INCREASE_AFTER = 20;
 export class AdaptiveLimit {
   readonly decrease: number;
   readonly increaseAfter: number;
-  private clean = 0;
+  #clean = 0;
   /** Permits up to this fence were granted before the last cut and cannot cut again. */
-  private cutFence = 0;
+  #cutFence = 0;
 
   constructor(options: AimdOptions = {}) {
     this.decrease = options.decrease ?? DEFAULT_DECREASE;
     this.increaseAfter = options.increaseAfter ?? DEFAULT_INCREASE_AFTER;
-    checkFinite('adaptive.decrease', this.decrease);
-    if (this.decrease <= 0 || this.decrease >= 1)
-      throw new RangeError(`adaptive.decrease must lie between 0 and 1, got ${this.decrease}`);
+    check(
+      Number.isFinite(this.decrease) && this.decrease > 0 && this.decrease < 1,
+      'adaptive.decrease',
+      'a number between 0 and 1',
+      this.decrease,
+    );
     checkPositiveInteger('adaptive.increaseAfter', this.increaseAfter, false);
   }
 
@@ -35,19 +38,19 @@ export class AdaptiveLimit {
     now: { limit: number; capacity: number; held: number; fence: number; lastFence: number },
   ): number {
     if (outcome === 'ignore') return now.limit;
-    if (outcome === 'overload') return this.cut(now);
+    if (outcome === 'overload') return this.#cut(now);
     // A limit that is not used says nothing about being too low.
     if (2 * now.held < now.limit) return now.limit;
-    this.clean += 1;
-    if (this.clean < this.increaseAfter || now.limit >= now.capacity) return now.limit;
-    this.clean = 0;
+    this.#clean += 1;
+    if (this.#clean < this.increaseAfter || now.limit >= now.capacity) return now.limit;
+    this.#clean = 0;
     return now.limit + 1;
   }
 
-  private cut({ limit, fence, lastFence }: { limit: number; fence: number; lastFence: number }): number {
-    if (fence <= this.cutFence) return limit;
-    this.cutFence = lastFence;
-    this.clean = 0;
+  #cut({ limit, fence, lastFence }: { limit: number; fence: number; lastFence: number }): number {
+    if (fence <= this.#cutFence) return limit;
+    this.#cutFence = lastFence;
+    this.#clean = 0;
     return Math.max(1, Math.floor(this.decrease * limit));
   }
 }

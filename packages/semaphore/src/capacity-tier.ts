@@ -1,6 +1,6 @@
 import type { AdaptiveLimit } from './adaptive-limit.ts';
 import type { Tier } from './tier.ts';
-import type { TierCounters } from './tier-stats.ts';
+import { createCounters, type TierCounters } from './tier-stats.ts';
 
 /** Smoothing of observed service times: a fifth of each new one. */
 const SERVICE_WEIGHT = 0.2;
@@ -22,11 +22,11 @@ export class CapacityTier {
   blocked = 0;
   /** Smoothed hold time in milliseconds, NaN before the first release. */
   serviceMs: number = Number.NaN;
-  adaptive: AdaptiveLimit | undefined = undefined;
-  private fullSince = -1;
-  private fullMs = 0;
+  adaptive: AdaptiveLimit | undefined;
+  #fullSince = -1;
+  #fullMs = 0;
 
-  constructor(type: Tier, capacity: number, counters: TierCounters) {
+  constructor(type: Tier, capacity: number, counters: TierCounters = createCounters()) {
     this.type = type;
     this.capacity = capacity;
     this.limit = capacity;
@@ -40,20 +40,20 @@ export class CapacityTier {
   /** Notes whether the tier is full from now on. Called at every change while somebody waits, so that waits have a culprit. */
   noteFullness(now: number): void {
     if (this.isFull) {
-      if (this.fullSince < 0) this.fullSince = now;
-    } else if (this.fullSince >= 0) {
-      this.fullMs += now - this.fullSince;
-      this.fullSince = -1;
+      if (this.#fullSince < 0) this.#fullSince = now;
+    } else if (this.#fullSince >= 0) {
+      this.#fullMs += now - this.#fullSince;
+      this.#fullSince = -1;
     }
   }
 
   get isFullNoted(): boolean {
-    return this.fullSince >= 0;
+    return this.#fullSince >= 0;
   }
 
   /** Milliseconds this tier has been full so far. Only differences mean something. */
   fullUntil(now: number): number {
-    return this.fullSince < 0 ? this.fullMs : this.fullMs + now - this.fullSince;
+    return this.#fullSince < 0 ? this.#fullMs : this.#fullMs + now - this.#fullSince;
   }
 
   noteService(holdMs: number): void {

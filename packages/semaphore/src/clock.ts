@@ -16,15 +16,15 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   startTimer(callback, delayMs, keepAlive) {
-    const timer: unknown = setTimeout(callback, delayMs);
-    if (!keepAlive && isUnrefable(timer)) timer.unref();
-    // A browser's timer is a number, Node's an object; both clear by the value that setTimeout returned.
-    return () => clearTimeout(timer as ReturnType<typeof setTimeout>); // oxlint-disable-line typescript/no-unsafe-type-assertion -- it is that very value
+    const timer = setTimeout(callback, delayMs);
+    if (!keepAlive) unref(timer);
+    return () => clearTimeout(timer);
   },
 };
 
-function isUnrefable(timer: unknown): timer is { unref(): void } {
-  return typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function';
+/** Resolves after a time of the clock, in milliseconds. */
+export function pause(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => clock.startTimer(resolve, delayMs, true));
 }
 
 /** Milliseconds since the semaphore was made: small numbers, which V8 stores without a box once rounded. */
@@ -52,4 +52,9 @@ export class ElapsedClock {
   toDeadline(offset: number): number | undefined {
     return offset < 0 ? undefined : this.#epochOrigin + offset;
   }
+}
+
+/** Lets the process end before the timer does. A browser's timer is a number, which holds nothing open. */
+function unref(timer: { unref?(): unknown }): void {
+  timer.unref?.();
 }

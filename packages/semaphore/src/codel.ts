@@ -10,28 +10,28 @@ export interface ShedOptions {
 
 /** Decides at dequeue. Minimum over an interval, so that a burst alone sheds nothing. */
 export class Codel {
-  private readonly targetMs: number;
-  private readonly intervalMs: number;
-  private shortest = 0;
-  private endsAt = -Infinity;
-  private isOverloaded = false;
+  readonly #targetMs: number;
+  readonly #intervalMs: number;
+  #shortest = 0;
+  #endsAt = -Infinity;
+  #isOverloaded = false;
 
   constructor({ targetMs, intervalMs }: ShedOptions) {
     checkPositive('shed.targetMs', targetMs);
     checkPositive('shed.intervalMs', intervalMs);
-    this.targetMs = targetMs;
-    this.intervalMs = intervalMs;
+    this.#targetMs = targetMs;
+    this.#intervalMs = intervalMs;
   }
 
   /** Whether a call that waited this long is to be refused now. */
   sheds(waitedMs: number, now: number): boolean {
-    if (now >= this.endsAt) {
+    if (now >= this.#endsAt) {
       // After a lull the last interval says nothing about this one.
-      this.isOverloaded = now < this.endsAt + this.intervalMs && this.shortest > this.targetMs;
-      this.shortest = waitedMs;
-      this.endsAt = now + this.intervalMs;
+      this.#isOverloaded = now < this.#endsAt + this.#intervalMs && this.#shortest > this.#targetMs;
+      this.#shortest = waitedMs;
+      this.#endsAt = now + this.#intervalMs;
     }
-    this.shortest = Math.min(this.shortest, waitedMs);
-    return this.isOverloaded && waitedMs > 2 * this.targetMs;
+    this.#shortest = Math.min(this.#shortest, waitedMs);
+    return this.#isOverloaded && waitedMs > 2 * this.#targetMs;
   }
 }

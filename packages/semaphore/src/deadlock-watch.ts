@@ -1,8 +1,7 @@
 import type { CapacityTier } from './capacity-tier.ts';
 import type { FlowContext, FlowNode } from './flow-context.ts';
 import type { HoldRecord } from './hold-record.ts';
-import { tiersOf } from './recovery.ts';
-import type { Seat } from './seat.ts';
+import { tiersOf, type Seat } from './seat.ts';
 import type { Waiter } from './waiter.ts';
 
 /** A tier that can free nothing: every permit of it is held by a flow that itself waits. */
@@ -42,29 +41,29 @@ export async function* iterateInFlow<T>(flow: Flowing, stream: AsyncIterable<T>)
  * and `runStream` are released by the flow that took them, which those two see to.
  */
 export class DeadlockWatch<S extends Seat> {
-  private readonly context: FlowContext;
-  private readonly records = new Map<number, HoldRecord<S>>();
-  private readonly waits = new Map<Waiter<S>, readonly HoldRecord<S>[]>();
+  readonly #context: FlowContext;
+  readonly #records = new Map<number, HoldRecord<S>>();
+  readonly #waits = new Map<Waiter<S>, readonly HoldRecord<S>[]>();
 
   constructor(context: FlowContext) {
-    this.context = context;
+    this.#context = context;
   }
 
   /** Starts the flow that holds the permit of this record. */
   open(record: HoldRecord<S>): Flowing {
-    this.records.set(record.id, record);
+    this.#records.set(record.id, record);
     return {
-      enter: (task) => this.context.run({ id: record.id, outer: this.context.getStore() }, task),
-      leave: () => this.leave(record),
+      enter: (task) => this.#context.run({ id: record.id, outer: this.#context.getStore() }, task),
+      leave: () => this.#leave(record),
     };
   }
 
   /** Notes that the calling flow waits for these tiers from now on. Returns what it would wait for in vain. */
   wait(waiter: Waiter<S>): Deadlock<S> | undefined {
-    const held = this.heldBy(this.context.getStore());
+    const held = this.#heldBy(this.#context.getStore());
     const innermost = held[0];
     if (innermost === undefined) return undefined;
-    this.waits.set(waiter, held);
+    this.#waits.set(waiter, held);
     for (const record of held) {
       if (record.blockedBy === 0) block(record, 1);
       record.blockedBy += 1;
@@ -75,9 +74,9 @@ export class DeadlockWatch<S extends Seat> {
 
   /** The waiter waits no more. */
   stopWaiting(waiter: Waiter<S>): void {
-    const held = this.waits.get(waiter);
+    const held = this.#waits.get(waiter);
     if (held === undefined) return;
-    this.waits.delete(waiter);
+    this.#waits.delete(waiter);
     for (const record of held) {
       if (record.blockedBy === 0) continue;
       record.blockedBy -= 1;
@@ -85,16 +84,16 @@ export class DeadlockWatch<S extends Seat> {
     }
   }
 
-  private leave(record: HoldRecord<S>): void {
-    this.records.delete(record.id);
+  #leave(record: HoldRecord<S>): void {
+    this.#records.delete(record.id);
     if (record.blockedBy > 0) block(record, -1);
     record.blockedBy = 0;
   }
 
-  private heldBy(flow: FlowNode | undefined): HoldRecord<S>[] {
+  #heldBy(flow: FlowNode | undefined): HoldRecord<S>[] {
     const held: HoldRecord<S>[] = [];
     for (let node = flow; node !== undefined; node = node.outer) {
-      const record = this.records.get(node.id);
+      const record = this.#records.get(node.id);
       if (record?.isHeld === true) held.push(record);
     }
     return held;

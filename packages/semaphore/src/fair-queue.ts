@@ -17,12 +17,13 @@ export class FairQueue {
   size = 0;
   /** Sessions with work, and idle ones whose tag is still ahead of the virtual time. */
   readonly sessions: Map<string, SessionTier> = new Map();
-  private readonly idle = new Heap<SessionTier>();
+  /** Sessions without work, by tag. */
+  readonly idle: Heap<SessionTier> = new Heap();
   /** Providers with a ready flow. */
-  private readonly providers = new Set<ProviderTier>();
-  private virtualTime = 0;
+  readonly providers: Set<ProviderTier> = new Set();
+  #virtualTime = 0;
   /** The largest tag given out. */
-  private lastTag = 0;
+  #lastTag = 0;
 
   add(waiter: Waiter<Flow>, atHead: boolean): void {
     const { session, provider, queue } = waiter.seat;
@@ -33,7 +34,7 @@ export class FairQueue {
     this.size += 1;
     session.waiting += 1;
     provider.waiting += 1;
-    this.refresh(waiter.seat);
+    this.#refresh(waiter.seat);
   }
 
   remove(waiter: Waiter<Flow>): void {
@@ -44,7 +45,7 @@ export class FairQueue {
     session.waiting -= 1;
     provider.waiting -= 1;
     if (flow.queue.size === 0) session.flows.splice(session.flows.indexOf(flow), 1);
-    this.refresh(flow);
+    this.#refresh(flow);
     this.retire(session);
   }
 
@@ -60,12 +61,12 @@ export class FairQueue {
 
   /** Charges a session for a grant, whether it waited or not. */
   charge(session: SessionTier, weight: number): void {
-    this.virtualTime = Math.max(this.virtualTime, session.key);
-    session.key = this.virtualTime + 1 / weight;
-    this.lastTag = Math.max(this.lastTag, session.key);
+    this.#virtualTime = Math.max(this.#virtualTime, session.key);
+    session.key = this.#virtualTime + 1 / weight;
+    this.#lastTag = Math.max(this.#lastTag, session.key);
     // Without waiters there is nobody to be fair to: all start level at the next contention.
-    if (this.size === 0) this.virtualTime = this.lastTag;
-    this.forget();
+    if (this.size === 0) this.#virtualTime = this.#lastTag;
+    this.#forget();
   }
 
   /** Sessions that hold or wait. */
@@ -82,12 +83,12 @@ export class FairQueue {
   /** Ends the idleness of a session: no credit for the time it asked for nothing. */
   wake(session: SessionTier): void {
     if (session.slot >= 0) this.idle.remove(session);
-    session.key = Math.max(session.key, this.virtualTime);
+    session.key = Math.max(session.key, this.#virtualTime);
   }
 
   /** Puts the session's flows where they belong after its tag, its permits or its waiters changed. */
   refreshAll(session: SessionTier): void {
-    for (const flow of session.flows) this.refresh(flow);
+    for (const flow of session.flows) this.#refresh(flow);
   }
 
   /** Lets go of a session without work, at once or when its tag is no longer ahead. */
@@ -96,8 +97,8 @@ export class FairQueue {
     // A late release may come from a session whose id is in use again.
     if (this.sessions.get(session.id) !== session) return;
     this.idle.push(session);
-    if (this.size === 0) this.virtualTime = this.lastTag;
-    this.forget();
+    if (this.size === 0) this.#virtualTime = this.#lastTag;
+    this.#forget();
   }
 
   /** How many flows to the same provider go before this one. */
@@ -107,7 +108,7 @@ export class FairQueue {
     return before;
   }
 
-  private refresh(flow: Flow): void {
+  #refresh(flow: Flow): void {
     const { session, provider, queue } = flow;
     const head = queue.peek();
     if (head === undefined || session.isFull) {
@@ -123,9 +124,9 @@ export class FairQueue {
   }
 
   /** Idle sessions whose tag is not ahead hold no information any more. */
-  private forget(): void {
+  #forget(): void {
     for (let first = this.idle.peek(); first !== undefined; first = this.idle.peek()) {
-      if (first.key > this.virtualTime && this.idle.size <= MAX_IDLE) return;
+      if (first.key > this.#virtualTime && this.idle.size <= MAX_IDLE) return;
       this.idle.remove(first);
       this.sessions.delete(first.id);
     }

@@ -13,10 +13,6 @@ export interface FlowContext {
 /** A context that follows asynchronous calls, or undefined where the host has none. */
 export function createFlowContext(): FlowContext | undefined {
   // Without a static import, so that the package bundles for a browser.
-  const hooks: unknown = globalThis.process?.getBuiltinModule?.('node:async_hooks');
-  return hasStorage(hooks) ? new hooks.AsyncLocalStorage() : undefined;
-}
-
-function hasStorage(hooks: unknown): hooks is { AsyncLocalStorage: new () => FlowContext } {
-  return typeof hooks === 'object' && hooks !== null && 'AsyncLocalStorage' in hooks;
+  const hooks = globalThis.process?.getBuiltinModule?.('node:async_hooks');
+  return hooks === undefined ? undefined : new hooks.AsyncLocalStorage<FlowNode>();
 }

@@ -22,3 +22,16 @@ export class Flow implements Seat, HeapNode {
     this.session = session;
   }
 }
+
+/** How long each tier was full while a call waited, in milliseconds. */
+export function waitsOf(
+  { seat, globalFull, providerFull, sessionFull }: Waiter<Flow>,
+  now: number,
+): [CapacityTier, number][] {
+  const { global, provider, session } = seat;
+  return [
+    [session, session.fullUntil(now) - sessionFull],
+    [provider, provider.fullUntil(now) - providerFull],
+    [global, global.fullUntil(now) - globalFull],
+  ];
+}

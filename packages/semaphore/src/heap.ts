@@ -9,44 +9,44 @@ export interface HeapNode {
 
 /** A binary heap, smallest `(key, order)` first, whose members know their place. */
 export class Heap<N extends HeapNode> {
-  private readonly nodes: N[] = [];
+  readonly #nodes: N[] = [];
 
   get size(): number {
-    return this.nodes.length;
+    return this.#nodes.length;
   }
 
   peek(): N | undefined {
-    return this.nodes[0];
+    return this.#nodes[0];
   }
 
   push(node: N): void {
-    node.slot = this.nodes.length;
-    this.nodes.push(node);
-    this.siftUp(node, node.slot);
+    node.slot = this.#nodes.length;
+    this.#nodes.push(node);
+    this.#siftUp(node, node.slot);
   }
 
   /** Puts a member back in order after its key changed. */
   update(node: N): void {
-    this.siftDown(node, this.siftUp(node, node.slot));
+    this.#siftDown(node, this.#siftUp(node, node.slot));
   }
 
   remove(node: N): void {
     const { slot } = node;
-    const last = this.nodes.pop();
+    const last = this.#nodes.pop();
     node.slot = -1;
     if (last === undefined || last === node) return;
-    this.nodes[slot] = last;
+    this.#nodes[slot] = last;
     last.slot = slot;
     this.update(last);
   }
 
   /** The members in no particular order. */
   values(): Iterable<N> {
-    return this.nodes;
+    return this.#nodes;
   }
 
-  private siftUp(node: N, from: number): number {
-    const { nodes } = this;
+  #siftUp(node: N, from: number): number {
+    const nodes = this.#nodes;
     let slot = from;
     while (slot > 0) {
       const up = (slot - 1) >> 1;
@@ -61,8 +61,8 @@ export class Heap<N extends HeapNode> {
     return slot;
   }
 
-  private siftDown(node: N, from: number): void {
-    const { nodes } = this;
+  #siftDown(node: N, from: number): void {
+    const nodes = this.#nodes;
     let slot = from;
     for (let down = 2 * slot + 1; down < nodes.length; down = 2 * slot + 1) {
       let child = nodes[down];

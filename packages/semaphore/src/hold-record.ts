@@ -1,11 +1,12 @@
 import type { HolderInfo, HolderState, LossReason } from './holder-info.ts';
+import type { Linked } from './linked-list.ts';
 import type { HeldPermit } from './permit.ts';
-import type { Seat } from './seat.ts';
+import { whose, type Seat } from './seat.ts';
 
 /** The account of one permit, without a reference to it: what is left to reason with when the permit is gone. */
-export class HoldRecord<S extends Seat> {
-  prev: HoldRecord<S> | undefined = undefined;
-  next: HoldRecord<S> | undefined = undefined;
+export class HoldRecord<S extends Seat> implements Linked<HoldRecord<S>> {
+  prev: HoldRecord<S> | undefined;
+  next: HoldRecord<S> | undefined;
   readonly id: number;
   readonly seat: S;
   readonly weight: number;
@@ -14,9 +15,9 @@ export class HoldRecord<S extends Seat> {
   readonly maxHoldMs: number | undefined;
   readonly stack: string | undefined;
   readonly grantedAt: number;
-  note: string | undefined = undefined;
+  note: string | undefined;
   state: HolderState | 'ended' = 'held';
-  loss: LossReason | undefined = undefined;
+  loss: LossReason | undefined;
   /** The four below are milliseconds of the ledger's clock, Infinity for never. */
   overdueAt: number = Infinity;
   leaseEndsAt: number = Infinity;
@@ -25,7 +26,7 @@ export class HoldRecord<S extends Seat> {
   /** Nested calls of the same flow that wait. */
   blockedBy = 0;
   /** Weak, or a listener on the signal that refers to the permit would keep the permit reachable. */
-  controller: WeakRef<AbortController> | undefined = undefined;
+  controller: WeakRef<AbortController> | undefined;
 
   constructor(permit: HeldPermit<S>, deadlineAt: number | undefined) {
     const { terms } = permit;
@@ -50,27 +51,32 @@ export class HoldRecord<S extends Seat> {
   get isLost(): boolean {
     return this.loss !== undefined && this.isHeld;
   }
+}
 
-  toInfo(now: number): HolderInfo {
-    const { seat, label, deadlineAt, stack, note } = this;
-    return {
-      id: this.id,
-      fence: this.id,
-      ...(seat.provider !== undefined && { provider: seat.provider.id }),
-      ...(seat.session !== undefined && { session: seat.session.id }),
-      ...(label !== undefined && { label }),
-      weight: this.weight,
-      ageMs: Math.max(0, now - this.grantedAt),
-      ...(deadlineAt !== undefined && { deadlineAt }),
-      state: this.state === 'ended' ? 'held' : this.state,
-      ...(stack !== undefined && { stack }),
-      ...(note !== undefined && { note }),
-    };
-  }
+/** What is told of a {@link HoldRecord}, or of a permit that has none yet. */
+export type Hold<S extends Seat> = Pick<
+  HoldRecord<S>,
+  'id' | 'seat' | 'weight' | 'label' | 'deadlineAt' | 'stack' | 'grantedAt' | 'note' | 'state'
+>;
+
+/** The facts of a hold at a time of the ledger's clock. */
+export function toHolderInfo(hold: Hold<Seat>, now: number): HolderInfo {
+  const { id, weight, deadlineAt, state, stack, note } = hold;
+  return {
+    id,
+    fence: id,
+    ...whose(hold.seat, hold.label),
+    weight,
+    ageMs: Math.max(0, now - hold.grantedAt),
+    ...(deadlineAt !== undefined && { deadlineAt }),
+    state: state === 'ended' ? 'held' : state,
+    ...(stack !== undefined && { stack }),
+    ...(note !== undefined && { note }),
+  };
 }
 
 /** A frame of this package's own classes. */
-const OWN_FRAME = /^\s*at (?:async )?_?(?:Semaphore|TieredSemaphore|SemaphoreCore)\./;
+const OWN_FRAME = /^\s*at (?:async )?_?(?:Tiered|Redis)?Semaphore(?:Base|Core)?\./;
 
 /** The frames of the caller: neither the heading nor the way through this package. */
 export function toCallerStack(stack: string | undefined): string | undefined {

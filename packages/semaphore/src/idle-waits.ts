@@ -10,15 +10,15 @@ export interface DrainOptions {
 
 /** Promises that settle when a semaphore is idle. */
 export class IdleWaits {
-  private listeners: (() => void)[] = [];
-  private readonly clock: Clock;
+  #listeners: (() => void)[] = [];
+  readonly #clock: Clock;
 
   constructor(clock: Clock) {
-    this.clock = clock;
+    this.#clock = clock;
   }
 
   get size(): number {
-    return this.listeners.length;
+    return this.#listeners.length;
   }
 
   /** Resolves at the next {@link settle}; rejects with `TIMEOUT` or `ABORTED`. */
@@ -28,7 +28,7 @@ export class IdleWaits {
       const end = (settle: () => void) => (): void => {
         cancelTimer?.();
         signal?.removeEventListener('abort', onAbort);
-        this.listeners = this.listeners.filter((each) => each !== onIdle);
+        this.#listeners = this.#listeners.filter((each) => each !== onIdle);
         settle();
       };
       const onIdle = end(resolve);
@@ -36,14 +36,14 @@ export class IdleWaits {
       const onTimeout = end(() =>
         reject(new AcquireError('TIMEOUT', `not idle within ${timeoutMs} ms: ${describe()}`)),
       );
-      const cancelTimer = timeoutMs === undefined ? undefined : this.clock.startTimer(onTimeout, timeoutMs, true);
+      const cancelTimer = timeoutMs === undefined ? undefined : this.#clock.startTimer(onTimeout, timeoutMs, true);
       signal?.addEventListener('abort', onAbort);
-      this.listeners.push(onIdle);
+      this.#listeners.push(onIdle);
     });
   }
 
   settle(): void {
-    for (const listener of this.listeners) listener();
+    for (const listener of this.#listeners) listener();
   }
 }
 

@@ -1,10 +1,11 @@
 import { AgeClock } from './age-clock.ts';
-import { MAX_TIMER_MS } from './check-argument.ts';
+import { Alarm } from './alarm.ts';
 import type { ElapsedClock } from './clock.ts';
 import { finalizersRan, forceGc, usedHeapMb } from './force-gc.ts';
-import { HoldRecord } from './hold-record.ts';
+import { HoldRecord, toHolderInfo } from './hold-record.ts';
 import type { HolderInfo } from './holder-info.ts';
 import type { HoldPolicy } from './leak-options.ts';
+import { LinkedList } from './linked-list.ts';
 import type { HeldPermit } from './permit.ts';
 import { Recovery, type RecoveryHost } from './recovery.ts';
 import type { Seat } from './seat.ts';
@@ -24,74 +25,68 @@ type Pace = 'idle' | 'sweeping' | 'settling';
  */
 export class Ledger<S extends Seat> {
   readonly recovery: Recovery<S>;
-  private readonly policy: HoldPolicy;
-  private readonly host: RecoveryHost<S>;
-  private readonly clock: ElapsedClock;
-  private readonly ages: AgeClock;
-  private readonly registry: FinalizationRegistry<HoldRecord<S>> | undefined;
+  readonly #policy: HoldPolicy;
+  readonly #host: RecoveryHost<S>;
+  readonly #clock: ElapsedClock;
+  readonly #ages: AgeClock;
+  readonly #registry: FinalizationRegistry<HoldRecord<S>> | undefined;
   /** Ties a signal to its controller, which a record refers to weakly. */
-  private readonly controllers = new WeakMap<AbortSignal, AbortController>();
-  private youngHead: HeldPermit<S> | undefined = undefined;
-  private youngTail: HeldPermit<S> | undefined = undefined;
-  private head: HoldRecord<S> | undefined = undefined;
-  private tail: HoldRecord<S> | undefined = undefined;
-  private pace: Pace = 'idle';
-  private cancelTimer: (() => void) | undefined = undefined;
+  readonly #controllers = new WeakMap<AbortSignal, AbortController>();
+  /** Permits whose first sweep has not come. */
+  readonly #young = new LinkedList<HeldPermit<S>>();
+  /** All others, oldest first. */
+  readonly #records = new LinkedList<HoldRecord<S>>();
+  #pace: Pace = 'idle';
+  readonly #alarm: Alarm;
   /** Age clock at the last sweep: what grants are stamped with. */
-  private coarse = 0;
-  private wakesAt = Infinity;
-  private lastReturn = 0;
-  private lastGc = -Infinity;
-  private gcBackoff = 1;
+  #coarse = 0;
+  #wakesAt = Infinity;
+  #lastReturn = 0;
+  #lastGc = -Infinity;
+  #gcBackoff = 1;
 
   constructor(host: RecoveryHost<S>, policy: HoldPolicy, clock: ElapsedClock) {
-    this.host = host;
-    this.policy = policy;
-    this.clock = clock;
-    this.ages = new AgeClock(clock);
-    this.recovery = new Recovery(host, policy, this);
+    this.#host = host;
+    this.#policy = policy;
+    this.#clock = clock;
+    this.#ages = new AgeClock(clock);
+    this.#alarm = new Alarm(clock.clock, () => this.#sweep());
+    this.recovery = new Recovery(host, policy, this, clock);
     if (policy.level !== 'track')
-      this.registry = new FinalizationRegistry((record) => this.recovery.lose(record, 'gc'));
+      this.#registry = new FinalizationRegistry((record) => this.recovery.lose(record, 'gc'));
   }
 
   /** Takes note of a grant. */
   add(permit: HeldPermit<S>): void {
-    if (this.pace !== 'settling') this.settleSoon();
-    permit.grantedAt = this.coarse;
-    const { youngTail } = this;
-    permit.prev = youngTail;
-    if (youngTail === undefined) this.youngHead = permit;
-    else youngTail.next = permit;
-    this.youngTail = permit;
-    if (this.policy.level === 'paranoid') this.toRecord(permit);
+    if (this.#pace !== 'settling') this.#settleSoon();
+    permit.grantedAt = this.#coarse;
+    this.#young.push(permit);
+    if (this.#policy.level === 'paranoid') this.toRecord(permit);
   }
 
   /** Takes note of a release. Returns the milliseconds held, exact to a sweep. */
   remove(permit: HeldPermit<S>): number {
-    this.lastReturn = this.coarse;
+    this.#lastReturn = this.#coarse;
     const { record } = permit;
     if (record === undefined) {
-      this.unlinkYoung(permit);
-      return this.coarse - permit.grantedAt;
+      this.#young.remove(permit);
+      return this.#coarse - permit.grantedAt;
     }
     this.endRecord(record);
-    return this.ages.now() - permit.grantedAt;
+    return this.#ages.now() - permit.grantedAt;
   }
 
   /** The record of a held permit, made now if its first sweep has not come. */
   toRecord(permit: HeldPermit<S>): HoldRecord<S> {
     if (permit.record !== undefined) return permit.record;
-    this.unlinkYoung(permit);
-    const record = new HoldRecord(permit, this.clock.toDeadline(permit.deadlineOffset));
-    this.setOverdue(record, record.grantedAt);
+    this.#young.remove(permit);
+    const record = new HoldRecord(permit, this.#clock.toDeadline(permit.deadlineOffset));
+    this.#setOverdue(record, record.grantedAt);
     if (record.deadlineAt !== undefined)
-      record.overdueAt = this.ages.now() + record.deadlineAt - this.clock.clock.now();
+      record.overdueAt = this.#ages.now() + record.deadlineAt - this.#clock.clock.now();
     permit.record = record;
-    record.prev = this.tail;
-    if (this.tail === undefined) this.head = record;
-    else this.tail.next = record;
-    this.tail = record;
-    this.registry?.register(permit, record, record);
+    this.#records.push(record);
+    this.#registry?.register(permit, record, record);
     return record;
   }
 
@@ -100,13 +95,13 @@ export class Ledger<S extends Seat> {
     if (note !== undefined) record.note = note;
     // A deadline is absolute, and what is lost stays lost.
     if (record.loss !== undefined || record.deadlineAt !== undefined) return;
-    this.setOverdue(record, this.ages.now());
+    this.#setOverdue(record, this.#ages.now());
     if (record.state === 'overdue') record.state = 'held';
   }
 
   openSignal(permit: HeldPermit<S>): AbortController {
     const controller = new AbortController();
-    this.controllers.set(controller.signal, controller);
+    this.#controllers.set(controller.signal, controller);
     const { record } = permit;
     if (record !== undefined) {
       record.controller = new WeakRef(controller);
@@ -117,62 +112,63 @@ export class Ledger<S extends Seat> {
 
   /** Facts about everything held, oldest first. */
   holders(): HolderInfo[] {
-    const now = this.ages.now();
-    return [...this.records()].map((record) => record.toInfo(now));
+    return [...this.records()].map((record) => this.toInfo(record));
   }
 
   /** The oldest holders that pass the filter. */
   oldest(count: number, matches: (seat: S) => boolean): HolderInfo[] {
-    const now = this.ages.now();
     const found: HolderInfo[] = [];
     for (const record of this.records()) {
       if (found.length >= count) break;
-      if (matches(record.seat) && record.isHeld) found.push(record.toInfo(now));
+      if (matches(record.seat) && record.isHeld) found.push(this.toInfo(record));
     }
     return found;
   }
 
   /** Every record, those of permits without one made on the way. */
   *records(): Generator<HoldRecord<S>> {
-    this.settleYoung();
-    for (let record = this.head; record !== undefined; record = record.next) yield record;
+    this.#settleYoung();
+    yield* this.#records;
   }
 
   toInfo(record: HoldRecord<S>): HolderInfo {
-    return record.toInfo(this.ages.now());
+    return toHolderInfo(record, this.#ages.now());
   }
 
   ageNow(): number {
-    return this.ages.now();
+    return this.#ages.now();
   }
 
   /** Makes sure that a sweep comes within this many milliseconds. */
   wakeWithin(delayMs: number): void {
-    if (this.ages.now() + delayMs < this.wakesAt) this.plan(delayMs);
+    if (this.#ages.now() + delayMs < this.#wakesAt) this.#plan(delayMs);
   }
 
   /** A call waits for a permit that is being taken back: the sweep that brings it must not let the process end. */
   stayAwake(): void {
-    if (this.recovery.unsettled.size > 0 && this.wakesAt < Infinity) this.plan(this.wakesAt - this.ages.now());
+    if (this.recovery.unsettled.size > 0 && this.#wakesAt < Infinity) this.#plan(this.#wakesAt - this.#ages.now());
   }
 
   /** Takes a record out; its permit has been released or is no longer counted anywhere. */
   endRecord(record: HoldRecord<S>): void {
-    this.registry?.unregister(record);
-    const { prev, next } = record;
-    if (prev === undefined) this.head = next;
-    else prev.next = next;
-    if (next === undefined) this.tail = prev;
-    else next.prev = prev;
-    record.prev = undefined;
-    record.next = undefined;
+    this.#registry?.unregister(record);
+    this.#records.remove(record);
     this.recovery.noteEnd(record);
+  }
+
+  /** Takes back, without grace, what an owner that has ended still holds, and resolves with what that was. */
+  async reclaimScope(isOwn: (seat: S) => boolean): Promise<HolderInfo[]> {
+    const left = [...this.records()].filter(({ seat, isHeld }) => isHeld && isOwn(seat));
+    for (const record of left) this.recovery.lose(record, 'scope', 0);
+    const leaked = left.map((record) => this.toInfo(record));
+    await this.recovery.settle();
+    return leaked;
   }
 
   /** Gives every permit its record, collects if asked, and waits until finalizers have spoken. */
   async gather(collect: boolean): Promise<void> {
-    this.settleYoung();
-    if (!collect || this.registry === undefined) return;
+    this.#settleYoung();
+    if (!collect || this.#registry === undefined) return;
     for (let round = 0; round < 2; round += 1) {
       // In a turn of its own: what this turn still refers to cannot be collected.
       await finalizersRan();
@@ -182,56 +178,51 @@ export class Ledger<S extends Seat> {
   }
 
   stop(): void {
-    this.cancelTimer?.();
-    this.cancelTimer = undefined;
-    this.pace = 'idle';
-    this.wakesAt = Infinity;
+    this.#alarm.clear();
+    this.#pace = 'idle';
+    this.#wakesAt = Infinity;
   }
 
-  private settleSoon(): void {
-    this.coarse = this.pace === 'idle' ? this.ages.resume(SETTLE_MS) : this.ages.advance(SETTLE_MS);
-    if (this.wakesAt > this.coarse + SETTLE_MS) this.schedule(SETTLE_MS);
-    this.pace = 'settling';
+  #settleSoon(): void {
+    this.#coarse = this.#pace === 'idle' ? this.#ages.resume(SETTLE_MS) : this.#ages.advance(SETTLE_MS);
+    if (this.#wakesAt > this.#coarse + SETTLE_MS) this.#schedule(SETTLE_MS);
+    this.#pace = 'settling';
   }
 
-  private sweep(): void {
-    this.coarse = this.ages.advance(0);
-    this.cancelTimer = undefined;
-    this.wakesAt = Infinity;
-    this.pace = 'sweeping';
-    this.settleYoung();
+  #sweep(): void {
+    this.#coarse = this.#ages.advance(0);
+    this.#wakesAt = Infinity;
+    this.#pace = 'sweeping';
+    this.#settleYoung();
     let nextDue = Infinity;
-    for (let record = this.head; record !== undefined; record = record.next)
-      nextDue = Math.min(nextDue, this.check(record));
+    for (const record of this.#records) nextDue = Math.min(nextDue, this.#check(record));
     void this.recovery.settle();
-    this.considerGc();
+    this.#considerGc();
     // A listener may have been granted a permit meanwhile.
-    if (this.youngHead !== undefined) this.settleSoon();
-    else if (this.head === undefined) this.stop();
-    else this.plan(Math.min(SWEEP_MS, Math.max(SETTLE_MS, (nextDue - this.coarse) / 4)));
+    if (this.#young.head !== undefined) this.#settleSoon();
+    else if (this.#records.head === undefined) this.stop();
+    else this.#plan(Math.min(SWEEP_MS, Math.max(SETTLE_MS, (nextDue - this.#coarse) / 4)));
   }
 
   /** Plans the next sweep. Near a due time sweeps come closer together, so that no stop can carry a holder past it. */
-  private plan(delayMs: number): void {
-    this.coarse = this.ages.advance(delayMs);
-    this.schedule(delayMs);
-    this.pace = 'sweeping';
+  #plan(delayMs: number): void {
+    this.#coarse = this.#ages.advance(delayMs);
+    this.#schedule(delayMs);
+    this.#pace = 'sweeping';
   }
 
-  private schedule(delayMs: number): void {
-    this.cancelTimer?.();
-    this.wakesAt = this.coarse + delayMs;
-    const isAwaited = this.recovery.unsettled.size > 0 && this.host.waiting() > 0;
-    const timerMs = Math.min(MAX_TIMER_MS, Math.max(1, Math.ceil(delayMs)));
-    this.cancelTimer = this.clock.clock.startTimer(() => this.sweep(), timerMs, isAwaited);
+  #schedule(delayMs: number): void {
+    this.#wakesAt = this.#coarse + delayMs;
+    const isAwaited = this.recovery.unsettled.size > 0 && this.#host.global.waiting > 0;
+    this.#alarm.set(Math.max(1, delayMs), isAwaited);
   }
 
   /** Marks what is due and returns when the record is due next. */
-  private check(record: HoldRecord<S>): number {
-    const now = this.coarse;
+  #check(record: HoldRecord<S>): number {
+    const now = this.#coarse;
     if (record.state === 'held' && now >= record.overdueAt) {
       record.state = 'overdue';
-      if (this.host.events.hears('overdue')) this.host.events.emit('overdue', this.toInfo(record));
+      this.#host.events.emit('overdue', () => this.toInfo(record));
     }
     if (record.loss === undefined && now >= record.leaseEndsAt) this.recovery.lose(record, 'lease');
     if (record.loss !== undefined) return record.isHeld ? record.reclaimAt : record.quarantineEndsAt;
@@ -239,41 +230,25 @@ export class Ledger<S extends Seat> {
   }
 
   /** A forced collection, when calls starve behind an overdue holder, is the only prompt way to a verdict. */
-  private considerGc(): void {
-    const { forceGc: settings } = this.policy;
-    if (settings === undefined || this.registry === undefined || this.host.waiting() === 0) return;
-    if (this.coarse - this.lastReturn < settings.starvedMs) return;
-    if (this.coarse - this.lastGc < settings.everyMs * this.gcBackoff || usedHeapMb() > settings.maxHeapMb) return;
-    if (!this.hasOverdue()) return;
-    this.lastGc = this.coarse;
+  #considerGc(): void {
+    const { forceGc: settings } = this.#policy;
+    if (settings === undefined || this.#registry === undefined || this.#host.global.waiting === 0) return;
+    if (this.#coarse - this.#lastReturn < settings.starvedMs) return;
+    if (this.#coarse - this.#lastGc < settings.everyMs * this.#gcBackoff || usedHeapMb() > settings.maxHeapMb) return;
+    if (![...this.#records].some(({ state }) => state === 'overdue')) return;
+    this.#lastGc = this.#coarse;
     const before = this.recovery.proven;
     void this.gather(true).then(() => {
-      this.gcBackoff = this.recovery.proven > before ? 1 : Math.min(MAX_BACKOFF, this.gcBackoff * 2);
+      this.#gcBackoff = this.recovery.proven > before ? 1 : Math.min(MAX_BACKOFF, this.#gcBackoff * 2);
     });
   }
 
-  private hasOverdue(): boolean {
-    for (let record = this.head; record !== undefined; record = record.next)
-      if (record.state === 'overdue') return true;
-    return false;
-  }
-
-  private setOverdue(record: HoldRecord<S>, since: number): void {
-    record.overdueAt = since + this.policy.overdueMs;
+  #setOverdue(record: HoldRecord<S>, since: number): void {
+    record.overdueAt = since + this.#policy.overdueMs;
     if (record.maxHoldMs !== undefined) record.leaseEndsAt = since + record.maxHoldMs;
   }
 
-  private settleYoung(): void {
-    for (let permit = this.youngHead; permit !== undefined; permit = this.youngHead) this.toRecord(permit);
-  }
-
-  private unlinkYoung(permit: HeldPermit<S>): void {
-    const { prev, next } = permit;
-    if (prev === undefined) this.youngHead = next;
-    else prev.next = next;
-    if (next === undefined) this.youngTail = prev;
-    else next.prev = prev;
-    permit.prev = undefined;
-    permit.next = undefined;
+  #settleYoung(): void {
+    for (const permit of this.#young) this.toRecord(permit);
   }
 }

@@ -30,7 +30,7 @@ export interface Permit extends Disposable, AsyncDisposable {
 /** What a permit needs of the semaphore that granted it. */
 export interface PermitOwner<S extends Seat> {
   giveBack(permit: HeldPermit<S>, outcome: Outcome): void;
-  noteLateRelease(permit: HeldPermit<S>): void;
+  noteLateRelease(record: HoldRecord<S>): void;
   openSignal(permit: HeldPermit<S>): AbortController;
   noteTouch(permit: HeldPermit<S>, note: string | undefined): void;
 }
@@ -40,10 +40,10 @@ export interface PermitOwner<S extends Seat> {
  * (its record does the accounting), so "collected" proves "can never be released".
  */
 export class HeldPermit<S extends Seat> implements Permit {
-  prev: HeldPermit<S> | undefined = undefined;
-  next: HeldPermit<S> | undefined = undefined;
-  record: HoldRecord<S> | undefined = undefined;
-  controller: AbortController | undefined = undefined;
+  prev: HeldPermit<S> | undefined;
+  next: HeldPermit<S> | undefined;
+  record: HoldRecord<S> | undefined;
+  controller: AbortController | undefined;
   isOpen = true;
   grantedAt = 0;
   /** `deadlineAt` as an offset of the clock, −1 for none. */
@@ -87,7 +87,7 @@ export class HeldPermit<S extends Seat> implements Permit {
     if (!this.isOpen) return false;
     this.isOpen = false;
     if (this.record !== undefined && !this.record.isHeld) {
-      this.owner.noteLateRelease(this);
+      this.owner.noteLateRelease(this.record);
       return false;
     }
     this.owner.giveBack(this, outcome);

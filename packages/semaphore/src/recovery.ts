@@ -1,11 +1,14 @@
 import { Mutex } from 'async-mutex';
 
 import { AcquireError } from './acquire-error.ts';
+import type { CapacityTier } from './capacity-tier.ts';
+import { pause, type ElapsedClock } from './clock.ts';
 import type { EventHub } from './event-hub.ts';
 import type { HoldRecord } from './hold-record.ts';
 import type { HolderInfo, LossReason } from './holder-info.ts';
 import type { HoldPolicy } from './leak-options.ts';
-import type { Seat } from './seat.ts';
+import { describePermit } from './refusal-message.ts';
+import { tiersOf, type Seat } from './seat.ts';
 import type { RecoveryReport, SemaphoreEvents } from './semaphore-events.ts';
 import type { Tier } from './tier.ts';
 import type { RecoveryStatus, TierCounters } from './tier-stats.ts';
@@ -13,13 +16,11 @@ import type { RecoveryStatus, TierCounters } from './tier-stats.ts';
 /** What ledger and recovery need of the semaphore they serve. */
 export interface RecoveryHost<S extends Seat> {
   readonly events: EventHub<SemaphoreEvents>;
-  waiting(): number;
+  readonly global: CapacityTier;
   /** Gives the session's part back and lets waiters in. */
   freeSession(record: HoldRecord<S>): void;
   /** Gives the global and the provider's part back and lets waiters in. */
   freeShared(record: HoldRecord<S>): void;
-  /** Resolves after a time of the semaphore's clock. */
-  pause(delayMs: number): Promise<void>;
 }
 
 /** What recovery needs of the ledger. */
@@ -33,8 +34,10 @@ export interface RecordBook<S extends Seat> {
 
 /** What one round took back, and from where. */
 interface Round<S extends Seat> {
-  readonly reclaimed: Set<HoldRecord<S>>;
-  readonly freed: Set<HoldRecord<S>>;
+  readonly touched: Set<HoldRecord<S>>;
+  /** Counters of the tiers that took part. */
+  readonly counters: Set<TierCounters>;
+  readonly byTier: Record<Tier, number>;
 }
 
 /**
@@ -44,205 +47,191 @@ interface Round<S extends Seat> {
 export class Recovery<S extends Seat> {
   /** Permits ever found leaked or lost. */
   proven = 0;
-  private readonly mutex = new Mutex();
-  private readonly pending = new Set<HoldRecord<S>>();
-  private readonly host: RecoveryHost<S>;
-  private readonly policy: HoldPolicy;
-  private readonly book: RecordBook<S>;
-  private reclaimedTotal = 0;
+  readonly #mutex = new Mutex();
+  readonly #pending = new Set<HoldRecord<S>>();
+  readonly #host: RecoveryHost<S>;
+  readonly #policy: HoldPolicy;
+  readonly #book: RecordBook<S>;
+  readonly #clock: ElapsedClock;
+  #reclaimedTotal = 0;
 
-  constructor(host: RecoveryHost<S>, policy: HoldPolicy, book: RecordBook<S>) {
-    this.host = host;
-    this.policy = policy;
-    this.book = book;
+  constructor(host: RecoveryHost<S>, policy: HoldPolicy, book: RecordBook<S>, clock: ElapsedClock) {
+    this.#host = host;
+    this.#policy = policy;
+    this.#book = book;
+    this.#clock = clock;
   }
 
   /** Records proven leaked or lost, quarantined ones included. */
   get unsettled(): ReadonlySet<HoldRecord<S>> {
-    return this.pending;
+    return this.#pending;
   }
 
   /** Declares a permit leaked or lost. Its holder, should it live, learns by the signal and gets the grace. */
-  lose(record: HoldRecord<S>, reason: LossReason, graceMs: number = this.policy.graceMs): void {
+  lose(record: HoldRecord<S>, reason: LossReason, graceMs: number = this.#policy.graceMs): void {
     if (!record.isHeld || record.loss !== undefined) return;
     record.loss = reason;
     this.proven += 1;
-    this.pending.add(record);
+    this.#pending.add(record);
     for (const tier of tiersOf(record.seat)) tier.leaked += record.weight;
-    if (reason === 'gc' || reason === 'scope') this.noteLeak(record, reason);
+    if (reason === 'gc' || reason === 'scope') this.#noteLeak(record, reason);
     const controller = record.controller?.deref();
     controller?.abort(this.toLossError(record));
-    this.planReclaim(record, controller === undefined ? 0 : graceMs);
+    this.#planReclaim(record, controller === undefined ? 0 : graceMs);
   }
 
   toLossError(record: HoldRecord<S>): AcquireError {
-    const what = record.label === undefined ? `permit #${record.id}` : `permit #${record.id} "${record.label}"`;
-    return new AcquireError('LOST', `${what} was lost to its holder (${record.loss ?? 'manual'})`, {
-      holders: [this.book.toInfo(record)],
-    });
+    const message = `permit ${describePermit(record)} was lost to its holder (${record.loss ?? 'manual'})`;
+    return new AcquireError('LOST', message, { holders: [this.#book.toInfo(record)] });
   }
 
   /** Does what is due: reclaims after the grace, ends quarantines. */
   async settle(): Promise<void> {
-    if (this.pending.size === 0) return;
-    await this.mutex.runExclusive(async () => {
+    if (this.#pending.size === 0) return;
+    await this.#mutex.runExclusive(async () => {
       const round = newRound<S>();
       // A copy: settling one may end another.
-      for (const record of Array.from(this.pending)) await this.settleOne(record, round);
-      this.closeRound(round);
+      for (const record of Array.from(this.#pending)) await this.#settleOne(record, round);
+      this.#closeRound(round);
     });
   }
 
   /** One recovery on demand. */
   async recover(collect: boolean): Promise<RecoveryReport> {
-    const before = this.reclaimedTotal;
-    await this.book.gather(collect);
-    await this.outwaitGrace();
-    for (const record of this.pending) if (record.isLost) record.reclaimAt = 0;
+    const before = this.#reclaimedTotal;
+    await this.#book.gather(collect);
+    await this.#outwaitGrace();
+    for (const record of this.#pending) if (record.isLost) record.reclaimAt = 0;
     await this.settle();
-    const recovered = this.reclaimedTotal - before;
-    const remaining = this.pending.size;
-    return { status: this.toStatus(recovered), recovered, remaining };
+    const recovered = this.#reclaimedTotal - before;
+    const remaining = this.#pending.size;
+    return { status: this.#toStatus(recovered), recovered, remaining };
   }
 
   /** The covered work of a reclaimed permit has settled: nothing keeps it quarantined. */
   noteLateRelease(record: HoldRecord<S>): void {
     for (const tier of tiersOf(record.seat)) tier.counters.lateReleases += 1;
-    if (this.host.events.hears('lateRelease')) this.host.events.emit('lateRelease', this.book.toInfo(record));
+    this.#host.events.emit('lateRelease', () => this.#book.toInfo(record));
     if (record.state !== 'quarantined') return;
     const round = newRound<S>();
-    this.endQuarantine(record, round);
-    this.closeRound(round);
+    this.#endQuarantine(record, round);
+    this.#closeRound(round);
   }
 
   /** A record left the ledger; if its holder released during the grace, nothing was lost after all. */
   noteEnd(record: HoldRecord<S>): void {
     const wasLate = record.state === 'overdue' || record.loss !== undefined;
-    const isReturned = record.isHeld;
-    if (isReturned && record.loss !== undefined) for (const tier of tiersOf(record.seat)) tier.leaked -= record.weight;
-    this.pending.delete(record);
-    if (isReturned && wasLate && this.host.events.hears('returned'))
-      this.host.events.emit('returned', this.book.toInfo(record));
+    if (record.isLost) for (const tier of tiersOf(record.seat)) tier.leaked -= record.weight;
+    this.#pending.delete(record);
+    if (record.isHeld && wasLate) this.#host.events.emit('returned', () => this.#book.toInfo(record));
     record.state = 'ended';
   }
 
-  private noteLeak(record: HoldRecord<S>, proof: 'gc' | 'scope'): void {
+  #noteLeak(record: HoldRecord<S>, proof: 'gc' | 'scope'): void {
     record.state = 'leaked';
     for (const tier of tiersOf(record.seat)) tier.counters.leaksDetected += 1;
-    if (this.host.events.hears('leaked')) this.host.events.emit('leaked', { ...this.book.toInfo(record), proof });
+    this.#host.events.emit('leaked', () => ({ ...this.#book.toInfo(record), proof }));
   }
 
-  private planReclaim(record: HoldRecord<S>, graceMs: number): void {
+  #planReclaim(record: HoldRecord<S>, graceMs: number): void {
     // A lease is the user's own order to reclaim; a leak is only reported if the policy says so.
-    if (this.policy.recover === 'report' && record.loss !== 'lease') return;
-    record.reclaimAt = this.book.ageNow() + graceMs;
+    if (this.#policy.recover === 'report' && record.loss !== 'lease') return;
+    record.reclaimAt = this.#book.ageNow() + graceMs;
     if (graceMs === 0) void this.settle();
-    else this.book.wakeWithin(graceMs);
+    else this.#book.wakeWithin(graceMs);
   }
 
-  private async settleOne(record: HoldRecord<S>, round: Round<S>): Promise<void> {
-    const now = this.book.ageNow();
+  async #settleOne(record: HoldRecord<S>, round: Round<S>): Promise<void> {
+    const now = this.#book.ageNow();
     if (record.state === 'quarantined') {
-      if (now >= record.quarantineEndsAt) this.endQuarantine(record, round);
+      if (now >= record.quarantineEndsAt) this.#endQuarantine(record, round);
       return;
     }
     if (!record.isLost || now < record.reclaimAt) return;
-    const isAllowed = record.loss === 'lease' || (await this.asksToReclaim(record));
+    const isAllowed = record.loss === 'lease' || (await this.#asksToReclaim(record));
     if (!isAllowed) record.reclaimAt = Infinity;
     // The holder may have released while the policy was thinking.
-    else if (record.isLost) this.reclaim(record, round);
+    else if (record.isLost) this.#reclaim(record, round);
   }
 
-  private async asksToReclaim(record: HoldRecord<S>): Promise<boolean> {
-    const { recover } = this.policy;
+  async #asksToReclaim(record: HoldRecord<S>): Promise<boolean> {
+    const { recover } = this.#policy;
     if (typeof recover !== 'function') return true;
     try {
-      return await recover(this.book.toInfo(record));
+      return await recover(this.#book.toInfo(record));
     } catch {
       return false;
     }
   }
 
-  private reclaim(record: HoldRecord<S>, round: Round<S>): void {
-    const { quarantineMs } = this.policy;
+  #reclaim(record: HoldRecord<S>, round: Round<S>): void {
+    const { quarantineMs } = this.#policy;
+    const { seat } = record;
     record.state = 'quarantined';
-    record.quarantineEndsAt = this.book.ageNow() + quarantineMs;
-    this.reclaimedTotal += 1;
-    round.reclaimed.add(record);
-    const { events } = this.host;
-    if (events.hears('reclaimed'))
-      events.emit('reclaimed', {
-        ...this.book.toInfo(record),
-        reason: record.loss ?? 'manual',
-        quarantined: quarantineMs > 0,
-      });
-    this.freeSession(record, round);
-    if (quarantineMs === 0) this.endQuarantine(record, round);
-    else this.book.wakeWithin(quarantineMs);
-  }
-
-  private freeSession(record: HoldRecord<S>, round: Round<S>): void {
-    const { session } = record.seat;
-    if (session === undefined) return;
-    session.leaked -= record.weight;
-    session.counters.recovered += 1;
-    round.freed.add(record);
-    this.host.freeSession(record);
-  }
-
-  private endQuarantine(record: HoldRecord<S>, round: Round<S>): void {
-    const { global, provider } = record.seat;
-    for (const tier of provider === undefined ? [global] : [global, provider]) {
-      tier.leaked -= record.weight;
-      tier.counters.recovered += 1;
+    record.quarantineEndsAt = this.#book.ageNow() + quarantineMs;
+    this.#reclaimedTotal += 1;
+    round.touched.add(record);
+    for (const { counters } of tiersOf(seat)) round.counters.add(counters);
+    this.#host.events.emit('reclaimed', () => ({
+      ...this.#book.toInfo(record),
+      reason: record.loss ?? 'manual',
+      quarantined: quarantineMs > 0,
+    }));
+    if (seat.session !== undefined) {
+      noteFreed(round, record, [seat.session]);
+      this.#host.freeSession(record);
     }
-    round.freed.add(record);
+    if (quarantineMs === 0) this.#endQuarantine(record, round);
+    else this.#book.wakeWithin(quarantineMs);
+  }
+
+  #endQuarantine(record: HoldRecord<S>, round: Round<S>): void {
+    noteFreed(
+      round,
+      record,
+      tiersOf(record.seat).filter(({ type }) => type !== 'session'),
+    );
     record.state = 'ended';
-    this.book.endRecord(record);
-    this.host.freeShared(record);
+    this.#book.endRecord(record);
+    this.#host.freeShared(record);
   }
 
   /** Counts and reports a round in which something came back. Nothing to recover counts nothing. */
-  private closeRound(round: Round<S>): void {
-    const touched = new Set([...round.reclaimed, ...round.freed]);
-    if (touched.size === 0) return;
-    const status = this.toStatus(touched.size);
-    const counters = new Set<TierCounters>();
-    const byTier: Record<Tier, number> = { global: 0, provider: 0, session: 0 };
-    for (const record of touched) {
-      for (const tier of tiersOf(record.seat)) {
-        const isFreed = tier.type === 'session' ? round.reclaimed.has(record) : record.state === 'ended';
-        if (isFreed) byTier[tier.type] += 1;
-        if (tier.type !== 'session' || isFreed) counters.add(tier.counters);
-      }
-    }
+  #closeRound({ touched, counters, byTier }: Round<S>): void {
+    const recovered = touched.size;
+    if (recovered === 0) return;
+    const status = this.#toStatus(recovered);
     for (const each of counters) each.recoveries[status] += 1;
-    if (this.host.events.hears('recovered'))
-      this.host.events.emit('recovered', { status, recovered: touched.size, remaining: this.pending.size, byTier });
+    this.#host.events.emit('recovered', () => ({ status, recovered, remaining: this.#pending.size, byTier }));
   }
 
-  private toStatus(recovered: number): RecoveryStatus {
-    if (this.pending.size === 0) return 'success';
-    const isUnderWay = [...this.pending].some(({ state }) => state === 'quarantined');
+  #toStatus(recovered: number): RecoveryStatus {
+    if (this.#pending.size === 0) return 'success';
+    const isUnderWay = [...this.#pending].some(({ state }) => state === 'quarantined');
     return recovered > 0 || isUnderWay ? 'partial' : 'failed';
   }
 
-  private async outwaitGrace(): Promise<void> {
+  async #outwaitGrace(): Promise<void> {
     for (;;) {
-      const due = [...this.pending].filter((record) => record.isLost && record.reclaimAt !== Infinity);
-      const graceLeft = Math.max(0, ...due.map(({ reclaimAt }) => reclaimAt - this.book.ageNow()));
+      const due = [...this.#pending].filter((record) => record.isLost && record.reclaimAt !== Infinity);
+      const graceLeft = Math.max(0, ...due.map(({ reclaimAt }) => reclaimAt - this.#book.ageNow()));
       if (graceLeft === 0) return;
-      await this.host.pause(graceLeft);
+      await pause(this.#clock.clock, graceLeft);
     }
   }
 }
 
 function newRound<S extends Seat>(): Round<S> {
-  return { reclaimed: new Set(), freed: new Set() };
+  return { touched: new Set(), counters: new Set(), byTier: { global: 0, provider: 0, session: 0 } };
 }
 
-/** The tiers a seat counts in. */
-export function tiersOf(seat: Seat): readonly NonNullable<Seat[keyof Seat]>[] {
-  const { global, provider, session } = seat;
-  return [global, provider, session].filter((tier) => tier !== undefined);
+/** Notes that a record's part in some tiers has come back. */
+function noteFreed<S extends Seat>(round: Round<S>, record: HoldRecord<S>, tiers: readonly CapacityTier[]): void {
+  round.touched.add(record);
+  for (const tier of tiers) {
+    tier.leaked -= record.weight;
+    tier.counters.recovered += 1;
+    round.byTier[tier.type] += 1;
+    round.counters.add(tier.counters);
+  }
 }

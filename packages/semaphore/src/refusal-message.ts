@@ -34,7 +34,12 @@ export function toRefusalMessage(
 /** A holder in a sentence, its stack on lines of its own if asked for. */
 export function describeHolder({ id, label, ageMs, state, stack }: HolderInfo, withStack: boolean): string {
   const at = stack === undefined || !withStack ? '' : `\n${stack}\n`;
-  return `#${id}${inQuotes(label)} (${state}, ${Math.round(ageMs)} ms)${at}`;
+  return `${describePermit({ id, label })} (${state}, ${Math.round(ageMs)} ms)${at}`;
+}
+
+/** A permit by its number and its label. */
+export function describePermit({ id, label }: { id: number; label?: string | undefined }): string {
+  return `#${id}${inQuotes(label)}`;
 }
 
 /** The label with a space before it, or nothing. */

@@ -1,17 +1,16 @@
-import { AdaptiveLimit, type AimdOptions } from './adaptive-limit.ts';
+import type { AcquireError } from './acquire-error.ts';
+import type { AimdOptions } from './adaptive-limit.ts';
 import { CapacityTier } from './capacity-tier.ts';
 import { checkPositiveInteger, checkWord } from './check-argument.ts';
 import { Codel, type ShedOptions } from './codel.ts';
 import type { CommonAsk, CommonOptions } from './common-options.ts';
 import type { HealthReport } from './health-report.ts';
 import { toHealthReport } from './health-summary.ts';
-import type { HoldRecord } from './hold-record.ts';
-import type { HoldTerms } from './hold-terms.ts';
-import { HeldPermit, type Permit } from './permit.ts';
+import type { HeldPermit, Permit } from './permit.ts';
 import type { Seat } from './seat.ts';
 import { SemaphoreCore } from './semaphore-core.ts';
-import type { Outcome } from './tier.ts';
-import { TierCounters, toTierStats, type TierStats } from './tier-stats.ts';
+import { toAdaptive } from './semaphore-grants.ts';
+import { toTierStats, type TierStats } from './tier-stats.ts';
 import { WaitQueue } from './wait-queue.ts';
 import type { Waiter } from './waiter.ts';
 
@@ -43,68 +42,58 @@ const NO_OPTIONS: AcquireOptions = {};
  * a lighter one. Grants and releases are synchronous: at no instant is more held than the limit.
  */
 export class Semaphore extends SemaphoreCore<Seat, AcquireOptions> {
-  private readonly pool: CapacityTier;
-  private readonly seat: Seat;
-  private readonly queue = new WaitQueue<Waiter<Seat>>();
-  private readonly onFull: FullPolicy;
-  private readonly codel: Codel | undefined;
+  readonly #seat: Seat;
+  readonly #queue = new WaitQueue<Waiter<Seat>>();
+  readonly #onFull: FullPolicy;
+  readonly #codel: Codel | undefined;
   /** Whether a call without options needs no more than a free permit. */
-  private readonly isPlain: boolean;
+  readonly #isPlain: boolean;
 
   /** @throws RangeError for a bad option */
   constructor(options: number | SemaphoreOptions) {
     const settings = typeof options === 'number' ? { capacity: options } : options;
-    super(settings);
-    checkPositiveInteger('capacity', settings.capacity);
-    this.pool = new CapacityTier('global', settings.capacity, new TierCounters());
-    this.seat = { global: this.pool, provider: undefined, session: undefined };
-    this.onFull = settings.onFull ?? 'reject';
-    checkWord('onFull', this.onFull, ['reject', 'evict-oldest', 'evict-lowest']);
-    this.codel = settings.shed === undefined ? undefined : new Codel(settings.shed);
-    this.pool.adaptive = toAdaptive(settings.adaptive);
-    this.isPlain = this.toTerms(NO_OPTIONS) === undefined;
+    const { capacity, onFull = 'reject', shed } = settings;
+    super(settings, new CapacityTier('global', capacity));
+    checkPositiveInteger('capacity', capacity);
+    checkWord('onFull', onFull, ['reject', 'evict-oldest', 'evict-lowest']);
+    this.#seat = { global: this.global, provider: undefined, session: undefined };
+    this.#onFull = onFull;
+    this.#codel = shed === undefined ? undefined : new Codel(shed);
+    this.global.adaptive = toAdaptive(settings.adaptive);
+    this.#isPlain = this.toTerms(NO_OPTIONS) === undefined;
   }
 
   get capacity(): number {
-    return this.pool.capacity;
+    return this.global.capacity;
   }
 
   /** What may be held now: the capacity, or less under an adaptive limit. */
   get limit(): number {
-    return this.pool.limit;
+    return this.global.limit;
   }
 
   get held(): number {
-    return this.pool.held;
+    return this.global.held;
   }
 
   get available(): number {
-    return Math.max(0, this.pool.limit - this.pool.held);
-  }
-
-  override get waiting(): number {
-    return this.queue.size;
+    return Math.max(0, this.limit - this.held);
   }
 
   override tryAcquire(options: AcquireOptions = NO_OPTIONS): Permit | undefined {
-    this.checkOptions(options);
-    const { weight = 1, priority = 0 } = options;
-    if (!this.fitsNow(weight, priority)) return undefined;
-    return this.refuseEarly(options, this.seat) === undefined
-      ? this.grant(weight, 0, this.toTerms(options), this.clock.toOffset(options.deadlineAt))
-      : undefined;
+    return super.tryAcquire(options);
   }
 
   /**
    * Waits for a permit. Rejects with an {@link AcquireError}, or with a `RangeError` for a bad argument; never throws.
    */
   override acquire(options?: AcquireOptions): Promise<Permit> {
-    return this.take(options);
+    return this.#takeFast(options);
   }
 
   /** Runs a task under a permit, released when its promise settles or it throws. Keeps the caller's async context. */
   async run<T>(task: (permit: Permit) => T | PromiseLike<T>, options?: AcquireOptions): Promise<T> {
-    return this.runWith(await this.take(options), task);
+    return this.runWith(await this.#takeFast(options), task);
   }
 
   /**
@@ -115,195 +104,113 @@ export class Semaphore extends SemaphoreCore<Seat, AcquireOptions> {
     source: (permit: Permit) => AsyncIterable<T> | PromiseLike<AsyncIterable<T>>,
     options?: AcquireOptions,
   ): AsyncIterableIterator<T> {
-    return this.streamWith(() => this.take(options), source);
+    return this.streamWith(() => this.#takeFast(options), source);
   }
 
   /** Sets the capacity. Holders keep what they hold; waiters that could never be granted are rejected with a `RangeError`. */
   resize(capacity: number): void {
     checkPositiveInteger('capacity', capacity);
-    this.pool.resize(capacity);
-    for (const waiter of this.waiters()) if (waiter.weight > capacity) this.rejectOverweight(waiter);
-    this.pump();
-    this.settleIdle();
+    this.global.resize(capacity);
+    for (const waiter of this.waiters())
+      if (waiter.weight > capacity) this.turnOut(waiter, toOverweight(capacity, waiter.weight));
+    this.moveUp();
   }
 
   /** Counters, and the histogram of waits. */
   stats(): TierStats {
-    const { capacity, limit, held, leaked, counters } = this.pool;
-    const oldestHoldMs = this.holders()[0]?.ageMs ?? 0;
-    return toTierStats('global', 'none', counters, {
-      capacity,
-      limit,
-      held,
-      waiting: this.waiting,
-      leaked,
-      oldestHoldMs,
-    });
+    return toTierStats('global', 'none', this.global.counters, [this.global], this.holders()[0]?.ageMs ?? 0);
   }
 
   override health(): HealthReport {
-    return toHealthReport(this.pool, [], 0, this.holders(), this.ledger?.recovery.unsettled);
+    return toHealthReport(this.global, [], 0, this.holders(), this.ledger?.recovery.unsettled);
   }
 
-  protected override giveBack(permit: HeldPermit<Seat>, outcome: Outcome): void {
-    const { pool } = this;
-    const info = this.events.active && this.events.hears('released') ? this.toInfo(permit) : undefined;
-    if (this.ledger !== undefined) pool.noteService(this.ledger.remove(permit));
-    if (pool.adaptive !== undefined) this.adapt(pool.adaptive, pool, permit, outcome);
-    pool.counters.released += 1;
-    pool.held -= permit.weight;
-    if (info !== undefined) this.emitReleased(info, outcome);
-    if (this.queue.size > 0) this.pump();
-    else this.settleIdle();
+  protected override seatOf(): Seat {
+    return this.#seat;
   }
 
-  /** A plain semaphore has no session tier. */
-  protected override freeSession(): void {}
-
-  protected override freeShared(record: HoldRecord<Seat>): void {
-    this.pool.held -= record.weight;
-    this.pump();
-    this.settleIdle();
+  protected override fitsNow(_seat: Seat, { weight = 1, priority = 0 }: AcquireOptions): boolean {
+    const head = this.#queue.peek();
+    return (head === undefined || priority > head.priority) && this.#fits(weight);
   }
 
-  protected override get heldCount(): number {
-    return this.pool.held;
+  protected override grantNow(seat: Seat, ask: AcquireOptions): HeldPermit<Seat> {
+    const { weight = 1 } = ask;
+    this.global.held += weight;
+    return this.toPermit(seat, weight, 0, this.toTerms(ask), this.clock.toOffset(ask.deadlineAt));
+  }
+
+  protected override insert(waiter: Waiter<Seat>): void {
+    this.#queue.push(waiter);
+    this.global.waiting = this.#queue.size;
+    // Where the queue is full somebody may have been evicted, perhaps the one that did not fit.
+    if (this.#queue.size >= this.maxWaiting) this.pump();
   }
 
   protected override unqueue(waiter: Waiter<Seat>): void {
-    this.queue.remove(waiter);
-    this.pool.waiting = this.queue.size;
+    this.#queue.remove(waiter);
+    this.global.waiting = this.#queue.size;
   }
 
   protected override pump(): void {
-    const { queue, pool } = this;
-    for (let head = queue.peek(); head !== undefined && this.fits(head.weight); head = queue.peek()) {
+    for (let head = this.#queue.peek(); head !== undefined && this.#fits(head.weight); head = this.#queue.peek()) {
       const now = this.clock.elapsed();
-      if (this.dropIfDead(head, now)) continue;
       const waitedMs = Math.max(0, now - head.enqueuedAt);
-      if (this.codel?.sheds(waitedMs, now) === true) {
-        this.rejectWaiting(head, 'SHED');
-        continue;
-      }
-      this.unqueue(head);
-      this.detach(head);
-      pool.counters.wait.record(waitedMs);
-      head.settle(this.grant(head.weight, waitedMs, head.terms, head.deadlineOffset));
+      if (this.dropIfDead(head, now)) continue;
+      if (this.#codel?.sheds(waitedMs, now) === true) this.rejectWaiting(head, 'SHED');
+      else this.#grantWaiting(head, waitedMs);
     }
   }
 
   protected override waiters(): Waiter<Seat>[] {
-    return this.queue.toArray();
+    return this.#queue.toArray();
   }
 
-  protected override culprit(): CapacityTier {
-    return this.pool;
+  protected override refuseFull(seat: Seat, { priority = 0 }: AcquireOptions): AcquireError | undefined {
+    const { maxWaiting } = this;
+    if (this.waiting < maxWaiting) return undefined;
+    const victim = this.#findVictim(priority);
+    if (victim === undefined) return this.refuse('OVER_CAPACITY', seat, undefined, { maxWaiting });
+    this.rejectWaiting(victim, 'OVER_CAPACITY');
+    return undefined;
   }
 
-  private take(options: AcquireOptions | undefined): Promise<HeldPermit<Seat>> {
-    if (
-      options === undefined &&
-      this.isPlain &&
-      !this.isClosed &&
-      this.queue.size === 0 &&
-      this.pool.held < this.pool.limit
-    )
-      return Promise.resolve(this.grant(1, 0, undefined, -1));
-    return this.acquireBy(options ?? NO_OPTIONS);
-  }
-
-  private acquireBy(options: AcquireOptions): Promise<HeldPermit<Seat>> {
-    try {
-      this.checkOptions(options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    const refusal = this.refuseEarly(options, this.seat);
-    if (refusal !== undefined) return Promise.reject(refusal);
-    const { weight = 1, priority = 0 } = options;
-    const terms = this.toTerms(options);
-    const deadlineOffset = this.clock.toOffset(options.deadlineAt);
-    if (this.fitsNow(weight, priority)) return Promise.resolve(this.grant(weight, 0, terms, deadlineOffset));
-    if (options.timeoutMs === 0) return Promise.reject(this.refuse('TIMEOUT', this.seat, undefined));
-    const isFull = this.queue.size >= this.maxWaiting;
-    if (isFull && !this.makeRoom(priority)) return Promise.reject(this.refuseFull());
-    const now = this.clock.elapsed();
-    const place = { order: ++this.arrivals, seat: this.seat, weight, priority, now, terms, deadlineOffset };
-    const promise = this.enqueue(options, place, this.insert);
-    // Whoever was evicted may have been the one that did not fit.
-    if (isFull) this.pump();
-    return promise;
-  }
-
-  private readonly insert = (waiter: Waiter<Seat>): void => {
-    this.queue.push(waiter);
-    this.pool.waiting = this.queue.size;
-  };
-
-  private grant(
-    weight: number,
-    waitedMs: number,
-    terms: HoldTerms | undefined,
-    deadlineOffset: number,
-  ): HeldPermit<Seat> {
-    const { pool } = this;
-    pool.held += weight;
-    pool.counters.granted += 1;
-    const permit = new HeldPermit<Seat>(this.owner, this.seat, ++this.fence, weight, waitedMs, terms);
-    if (deadlineOffset >= 0) permit.deadlineOffset = deadlineOffset;
-    if (this.ledger !== undefined) this.ledger.add(permit);
-    if (this.events.active) this.emitAcquired(permit);
-    return permit;
-  }
-
-  private checkOptions(options: AcquireOptions): void {
-    this.checkAsk(options);
+  protected override checkAsk(options: AcquireOptions): void {
+    super.checkAsk(options);
     const { weight } = options;
     if (weight === undefined) return;
     checkPositiveInteger('weight', weight, false);
-    if (weight > this.pool.capacity)
-      throw new RangeError(`weight must not exceed the capacity of ${this.pool.capacity}, got ${weight}`);
+    if (weight > this.capacity) throw toOverweight(this.capacity, weight);
   }
 
-  /** Whether a newcomer may go ahead without overtaking anybody. */
-  private fitsNow(weight: number, priority: number): boolean {
-    const head = this.queue.peek();
-    return (head === undefined || priority > head.priority) && this.fits(weight);
+  #takeFast(options: AcquireOptions = NO_OPTIONS): Promise<HeldPermit<Seat>> {
+    const isFree = this.#queue.size === 0 && this.global.held < this.global.limit;
+    if (!isFree || options !== NO_OPTIONS || !this.#isPlain || this.isClosed) return this.take(options);
+    this.global.held += 1;
+    return Promise.resolve(this.toPermit(this.#seat, 1, 0, undefined, -1));
+  }
+
+  #grantWaiting(waiter: Waiter<Seat>, waitedMs: number): void {
+    this.unqueue(waiter);
+    this.global.held += waiter.weight;
+    this.global.counters.wait.record(waitedMs);
+    this.settle(waiter, waiter.weight, waitedMs);
   }
 
   /** A weight above a lowered limit is let in alone, or it would wait for ever. */
-  private fits(weight: number): boolean {
-    const { held, limit } = this.pool;
-    return held + weight <= limit || (held === 0 && weight <= this.pool.capacity);
+  #fits(weight: number): boolean {
+    const { held, limit, capacity } = this.global;
+    return held + weight <= limit || (held === 0 && weight <= capacity);
   }
 
-  private makeRoom(priority: number): boolean {
-    const victim = this.findVictim(priority);
-    if (victim === undefined) return false;
-    this.rejectWaiting(victim, 'OVER_CAPACITY');
-    return true;
-  }
-
-  private findVictim(priority: number): Waiter<Seat> | undefined {
-    if (this.onFull === 'reject') return undefined;
-    if (this.onFull === 'evict-oldest') return [...this.queue.heads()].sort((a, b) => a.order - b.order)[0];
-    const lowest = this.queue.peekLowest();
+  #findVictim(priority: number): Waiter<Seat> | undefined {
+    if (this.#onFull === 'reject') return undefined;
+    if (this.#onFull === 'evict-oldest') return this.#queue.heads().sort((a, b) => a.order - b.order)[0];
+    const lowest = this.#queue.peekLowest();
     return lowest !== undefined && lowest.priority < priority ? lowest : undefined;
-  }
-
-  private refuseFull(): Error {
-    return this.refuse('OVER_CAPACITY', this.seat, undefined, { maxWaiting: this.maxWaiting });
-  }
-
-  private rejectOverweight(waiter: Waiter<Seat>): void {
-    this.unqueue(waiter);
-    this.detach(waiter);
-    waiter.reject(new RangeError(`weight must not exceed the capacity of ${this.pool.capacity}, got ${waiter.weight}`));
   }
 }
 
-/** The adaptive limit an option asks for. */
-export function toAdaptive(option: boolean | AimdOptions | undefined): AdaptiveLimit | undefined {
-  if (option === undefined || option === false) return undefined;
-  return new AdaptiveLimit(option === true ? {} : option);
+function toOverweight(capacity: number, weight: number): RangeError {
+  return new RangeError(`weight must not exceed the capacity of ${capacity}, got ${weight}`);
 }

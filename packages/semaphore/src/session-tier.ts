@@ -1,7 +1,9 @@
 import { CapacityTier } from './capacity-tier.ts';
+import type { Clock } from './clock.ts';
 import type { Flow } from './flow.ts';
 import type { HeapNode } from './heap.ts';
 import type { TierCounters } from './tier-stats.ts';
+import type { Waiter } from './waiter.ts';
 
 /**
  * One session: its permits, and its tag in start-time fair queueing. As a heap node it stands among the idle sessions, by
@@ -14,8 +16,7 @@ export class SessionTier extends CapacityTier implements HeapNode {
   order = 0;
   slot = -1;
   isEnding = false;
-  /** Called when an ending session has given everything back. */
-  onEmpty: (() => void) | undefined = undefined;
+  #onEmpty: (() => void) | undefined;
   /** One per provider the session waits for; few. */
   readonly flows: Flow[] = [];
 
@@ -26,5 +27,26 @@ export class SessionTier extends CapacityTier implements HeapNode {
 
   get isIdle(): boolean {
     return this.held === 0 && this.waiting === 0;
+  }
+
+  /** Its calls that wait, provider by provider. */
+  waiters(): Waiter<Flow>[] {
+    return this.flows.flatMap((flow) => flow.queue.toArray());
+  }
+
+  /** Resolves when the session has given everything back, at the latest after the time given. */
+  emptied(clock: Clock, timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancelTimer = clock.startTimer(resolve, timeoutMs, true);
+      this.#onEmpty = () => {
+        cancelTimer();
+        resolve();
+      };
+    });
+  }
+
+  /** Called after each permit that came back. */
+  noteReturn(): void {
+    if (this.held === 0) this.#onEmpty?.();
   }
 }

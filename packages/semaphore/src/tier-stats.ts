@@ -1,4 +1,4 @@
-import { ACQUIRE_ERROR_CODES, type AcquireErrorCode } from './acquire-error.ts';
+import type { AcquireErrorCode } from './acquire-error.ts';
 import type { Tier } from './tier.ts';
 import { WaitHistogram, type WaitStats } from './wait-histogram.ts';
 
@@ -32,47 +32,73 @@ export interface TierStats {
 }
 
 /** The growing part of {@link TierStats}. */
-export class TierCounters {
-  granted = 0;
-  released = 0;
-  lateReleases = 0;
-  leaksDetected = 0;
-  recovered = 0;
-  readonly rejected: Record<AcquireErrorCode, number> = zeroes(ACQUIRE_ERROR_CODES);
-  readonly recoveries: Record<RecoveryStatus, number> = { success: 0, partial: 0, failed: 0 };
-  readonly wait: WaitHistogram = new WaitHistogram();
+export interface TierCounters {
+  granted: number;
+  released: number;
+  lateReleases: number;
+  leaksDetected: number;
+  recovered: number;
+  readonly rejected: Record<AcquireErrorCode, number>;
+  readonly recoveries: Record<RecoveryStatus, number>;
+  readonly wait: WaitHistogram;
+}
+
+/** Counters at zero. */
+export function createCounters(): TierCounters {
+  return {
+    granted: 0,
+    released: 0,
+    lateReleases: 0,
+    leaksDetected: 0,
+    recovered: 0,
+    rejected: {
+      TIMEOUT: 0,
+      DEADLINE_EXCEEDED: 0,
+      ABORTED: 0,
+      OVER_CAPACITY: 0,
+      SHED: 0,
+      CLOSED: 0,
+      DEADLOCK: 0,
+      LOST: 0,
+    },
+    recoveries: { success: 0, partial: 0, failed: 0 },
+    wait: new WaitHistogram(),
+  };
 }
 
 /** The momentary part of {@link TierStats}; a sum when several tiers share a row. */
-export interface TierGauges {
-  capacity: number;
-  limit: number;
-  held: number;
-  waiting: number;
-  leaked: number;
-  oldestHoldMs: number;
+export type TierGauges = Pick<TierStats, 'capacity' | 'limit' | 'held' | 'waiting' | 'leaked'>;
+
+/** Adds up tiers. */
+export function sumOf(tiers: readonly TierGauges[]): TierGauges {
+  const sum = (key: keyof TierGauges): number => tiers.reduce((total, tier) => total + tier[key], 0);
+  return {
+    capacity: sum('capacity'),
+    limit: sum('limit'),
+    held: sum('held'),
+    waiting: sum('waiting'),
+    leaked: sum('leaked'),
+  };
 }
 
 /** One row of statistics. */
-export function toTierStats(type: Tier, provider: string, counters: TierCounters, gauges: TierGauges): TierStats {
-  const { granted, released, lateReleases, leaksDetected, recovered } = counters;
+export function toTierStats(
+  type: Tier,
+  provider: string,
+  counters: TierCounters,
+  tiers: readonly TierGauges[],
+  oldestHoldMs: number,
+): TierStats {
+  const gauges = sumOf(tiers);
   return {
     type,
     provider,
     ...gauges,
     available: Math.max(0, gauges.limit - gauges.held),
-    granted,
-    released,
-    lateReleases,
-    leaksDetected,
-    recovered,
+    oldestHoldMs,
+    ...counters,
     rejected: { ...counters.rejected },
     recoveries: { ...counters.recoveries },
-    wait: counters.wait.toStats(granted),
+    wait: counters.wait.toStats(counters.granted),
   };
-}
-
-function zeroes<K extends string>(keys: readonly K[]): Record<K, number> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the entries are exactly the keys
-  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>;
 }

@@ -2,9 +2,11 @@ import type { CapacityTier } from './capacity-tier.ts';
 import type { FairQueue } from './fair-queue.ts';
 import type { Flow } from './flow.ts';
 import type { HoldRecord } from './hold-record.ts';
-import { providerName } from './provider-name.ts';
+import { groupByProvider } from './provider-name.ts';
+import { tiersOf } from './seat.ts';
 import type { TierRegistry } from './tier-registry.ts';
-import { toTierStats, type TierGauges, type TierStats } from './tier-stats.ts';
+import { toTierStats, type TierCounters, type TierStats } from './tier-stats.ts';
+import type { Tier } from './tier.ts';
 
 /** Statistics of a {@link TieredSemaphore}. */
 export interface TieredStats {
@@ -25,37 +27,30 @@ export function toTieredStats(
   now: number,
 ): TieredStats {
   const oldest = oldestHolds(records, now);
+  const toRow = (type: Tier, name: string, counters: TierCounters, own: readonly CapacityTier[]): TierStats =>
+    toTierStats(
+      type,
+      name,
+      counters,
+      own,
+      own.reduce((most, tier) => Math.max(most, oldest.get(tier) ?? 0), 0),
+    );
   const live = [...fair.sessions.values()].filter(({ isIdle }) => !isIdle);
-  const providers = [...tiers.providers.values()];
-  const rows = [...tiers.providerCounters].map(([name, counters]) => {
-    const own = providers.filter(({ id }) => providerName(id) === name);
-    return [name, toTierStats('provider', name, counters, sumOf(own, oldest))] as const;
-  });
+  const providers = groupByProvider(tiers.providers.values(), ({ id }) => id);
+  const rows = [...tiers.providerCounters].map(
+    ([name, counters]) => [name, toRow('provider', name, counters, providers.get(name) ?? [])] as const,
+  );
   return {
-    global: toTierStats('global', 'none', tiers.global.counters, sumOf([tiers.global], oldest)),
+    global: toRow('global', 'none', tiers.global.counters, [tiers.global]),
     providers: Object.fromEntries(rows),
-    session: toTierStats('session', 'none', tiers.sessionCounters, sumOf(live, oldest)),
+    session: toRow('session', 'none', tiers.sessionCounters, live),
     sessions: fair.liveSessions,
   };
-}
-
-function sumOf(tiers: Iterable<CapacityTier>, oldest: ReadonlyMap<CapacityTier, number>): TierGauges {
-  const sum: TierGauges = { capacity: 0, limit: 0, held: 0, waiting: 0, leaked: 0, oldestHoldMs: 0 };
-  for (const tier of tiers) {
-    sum.capacity += tier.capacity;
-    sum.limit += tier.limit;
-    sum.held += tier.held;
-    sum.waiting += tier.waiting;
-    sum.leaked += tier.leaked;
-    sum.oldestHoldMs = Math.max(sum.oldestHoldMs, oldest.get(tier) ?? 0);
-  }
-  return sum;
 }
 
 function oldestHolds(records: Iterable<HoldRecord<Flow>>, now: number): Map<CapacityTier, number> {
   const oldest = new Map<CapacityTier, number>();
   for (const { seat, grantedAt } of records)
-    for (const tier of [seat.global, seat.provider, seat.session])
-      oldest.set(tier, Math.max(oldest.get(tier) ?? 0, now - grantedAt));
+    for (const tier of tiersOf(seat)) oldest.set(tier, Math.max(oldest.get(tier) ?? 0, now - grantedAt));
   return oldest;
 }

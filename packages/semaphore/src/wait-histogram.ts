@@ -13,21 +13,19 @@ export interface WaitStats {
 
 /** Counts the waits that were not 0; those that were are known from the number of grants. */
 export class WaitHistogram {
-  private readonly counts: number[] = Array.from({ length: WAIT_BOUNDS_MS.length + 1 }, () => 0);
-  private sumMs = 0;
-  private recorded = 0;
+  readonly #counts: number[] = Array.from({ length: WAIT_BOUNDS_MS.length + 1 }, () => 0);
+  #sumMs = 0;
 
   record(waitMs: number): void {
     let bucket = 0;
-    while (bucket < WAIT_BOUNDS_MS.length && waitMs > (WAIT_BOUNDS_MS[bucket] ?? Infinity)) bucket += 1;
-    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
-    this.sumMs += waitMs;
-    this.recorded += 1;
+    while (waitMs > (WAIT_BOUNDS_MS[bucket] ?? Infinity)) bucket += 1;
+    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
+    this.#sumMs += waitMs;
   }
 
   toStats(granted: number): WaitStats {
-    const counts = [...this.counts];
-    counts[0] = (counts[0] ?? 0) + granted - this.recorded;
-    return { boundsMs: WAIT_BOUNDS_MS, counts, sumMs: this.sumMs, count: granted };
+    const [fastest = 0, ...rest] = this.#counts;
+    const unrecorded = this.#counts.reduce((left, count) => left - count, granted);
+    return { boundsMs: WAIT_BOUNDS_MS, counts: [fastest + unrecorded, ...rest], sumMs: this.#sumMs, count: granted };
   }
 }

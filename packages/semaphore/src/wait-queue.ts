@@ -1,16 +1,19 @@
-/** Links of a member of a {@link WaitQueue}. */
-export interface QueueNode<N> {
+import { LinkedList, type Linked } from './linked-list.ts';
+
+/** What a {@link WaitQueue} keeps in its members. */
+export interface QueueNode<N extends QueueNode<N>> extends Linked<N> {
   readonly priority: number;
-  prev: N | undefined;
-  next: N | undefined;
   band: Band<N> | undefined;
 }
 
 /** The waiters of one priority, first come first. */
-export interface Band<N> {
+export class Band<N extends QueueNode<N>> extends LinkedList<N> {
   readonly priority: number;
-  head: N | undefined;
-  tail: N | undefined;
+
+  constructor(priority: number) {
+    super();
+    this.priority = priority;
+  }
 }
 
 /**
@@ -20,82 +23,63 @@ export interface Band<N> {
 export class WaitQueue<N extends QueueNode<N>> {
   size = 0;
   /** Highest priority first; empty bands are dropped. Priorities are few, so a scan finds a band. */
-  private readonly bands: Band<N>[] = [];
+  readonly #bands: Band<N>[] = [];
 
   peek(): N | undefined {
-    return this.bands[0]?.head;
+    return this.#bands[0]?.head;
   }
 
   /** The newest waiter of the lowest priority. */
   peekLowest(): N | undefined {
-    return this.bands[this.bands.length - 1]?.tail;
+    return this.#bands.at(-1)?.tail;
   }
 
   /** Everybody, in the order they would be served. */
   toArray(): N[] {
-    const nodes: N[] = [];
-    for (const { head } of this.bands) for (let node = head; node !== undefined; node = node.next) nodes.push(node);
-    return nodes;
+    return this.#bands.flatMap((band) => [...band]);
   }
 
   /** The first waiter of every priority. */
-  *heads(): Generator<N> {
-    for (const { head } of this.bands) if (head !== undefined) yield head;
+  heads(): N[] {
+    return this.#bands.flatMap(({ head }) => head ?? []);
   }
 
   push(node: N): void {
-    this.append(this.bandFor(node.priority), node);
+    const band = this.#bandFor(node.priority);
+    band.push(node);
+    node.band = band;
+    this.size += 1;
   }
 
   /** Puts a waiter ahead of all others, whatever their priority. */
   pushFront(node: N): void {
-    const band = this.bands[0] ?? this.bandFor(node.priority);
-    const { head } = band;
+    const band = this.#bands[0] ?? this.#bandFor(node.priority);
+    band.unshift(node);
     node.band = band;
-    node.next = head;
-    band.head = node;
-    if (head === undefined) band.tail = node;
-    else head.prev = node;
     this.size += 1;
   }
 
   remove(node: N): void {
-    const { band, prev, next } = node;
+    const { band } = node;
     if (band === undefined) return;
-    if (prev === undefined) band.head = next;
-    else prev.next = next;
-    if (next === undefined) band.tail = prev;
-    else next.prev = prev;
-    node.prev = undefined;
-    node.next = undefined;
+    band.remove(node);
     node.band = undefined;
     this.size -= 1;
     // The last band stays for the next waiter: most queues have one priority only.
-    if (band.head === undefined && this.bands.length > 1) this.bands.splice(this.bands.indexOf(band), 1);
+    if (band.head === undefined && this.#bands.length > 1) this.#bands.splice(this.#bands.indexOf(band), 1);
   }
 
-  private append(band: Band<N>, node: N): void {
-    const { tail } = band;
-    node.band = band;
-    node.prev = tail;
-    if (tail === undefined) band.head = node;
-    else tail.next = node;
-    band.tail = node;
-    this.size += 1;
-  }
-
-  private bandFor(priority: number): Band<N> {
-    const { bands } = this;
-    let place = bands.length;
-    while (place > 0) {
-      const band = bands[place - 1];
+  #bandFor(priority: number): Band<N> {
+    // The one band of an empty queue may be of another priority.
+    if (this.size === 0 && this.#bands[0]?.priority !== priority) this.#bands.length = 0;
+    let place = this.#bands.length;
+    for (; place > 0; place -= 1) {
+      const band = this.#bands[place - 1];
       if (band === undefined || band.priority > priority) break;
       if (band.priority === priority) return band;
-      place -= 1;
     }
-    const band: Band<N> = { priority, head: undefined, tail: undefined };
-    if (this.size === 0) bands.length = 0;
-    bands.splice(Math.min(place, bands.length), 0, band);
+    const band = new Band<N>(priority);
+    this.#bands.splice(place, 0, band);
     return band;
   }
 }

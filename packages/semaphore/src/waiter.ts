@@ -5,23 +5,16 @@ import type { Seat } from './seat.ts';
 import type { SignalGroup } from './signal-list.ts';
 import type { Band, QueueNode } from './wait-queue.ts';
 
-/** A waiter's place among those that wait with the same signal. */
-export interface SignalLink<S extends Seat> {
-  readonly waiter: Waiter<S>;
-  readonly group: SignalGroup<S>;
-  prev: SignalLink<S> | undefined;
-  next: SignalLink<S> | undefined;
-}
-
 /**
  * One queued call: its promise, its place in the queue, and as a heap node its deadline (`key`, −1 for none). It holds no
  * permit. Times are whole milliseconds since the semaphore was made, which need no box on the heap.
  */
 export class Waiter<S extends Seat> implements QueueNode<Waiter<S>>, HeapNode {
-  prev: Waiter<S> | undefined = undefined;
-  next: Waiter<S> | undefined = undefined;
-  band: Band<Waiter<S>> | undefined = undefined;
-  link: SignalLink<S> | undefined = undefined;
+  prev: Waiter<S> | undefined;
+  next: Waiter<S> | undefined;
+  band: Band<Waiter<S>> | undefined;
+  /** The waiters with the same signal. */
+  group: SignalGroup<S> | undefined;
   key = -1;
   order: number;
   slot = -1;

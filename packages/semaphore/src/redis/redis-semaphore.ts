@@ -209,7 +209,7 @@ export class RedisSemaphore extends TieredSemaphore {
     const changed = book.apply(spoken, reply.pools, this.fence);
     if (book.leased > before) this.fence = Math.max(this.fence, reply.fence * FENCES_PER_LEASE);
     for (const [{ id, tier }, was] of changed)
-      if (this.events.hears('limitChanged')) this.events.emit('limitChanged', { provider: id, limit: tier.limit, was });
+      this.events.emit('limitChanged', () => ({ provider: id, limit: tier.limit, was }));
     this.pump();
     book.sweep(spoken, this.clock.elapsed());
     this.watchIdle();
@@ -261,7 +261,7 @@ export class RedisSemaphore extends TieredSemaphore {
     const shown = `${state} ${mode} ${reason ?? ''}`;
     if (shown === this.lastShown) return;
     this.lastShown = shown;
-    if (this.events.hears('sharedChanged')) this.events.emit('sharedChanged', this.shared);
+    this.events.emit('sharedChanged', () => this.shared);
   }
 
   /** Every lease of an unreachable Redis has ended: each process may grant its part by itself. */
