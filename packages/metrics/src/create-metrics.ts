@@ -80,26 +80,23 @@ function build(registry: MetricsRegistry, options: MetricsOptions): Metrics {
   });
   registerAll(registry, [...families.values()]);
   families.set('mcp_build_info', { version: options.version ?? 'unknown', node: process.version }, 1);
-  const metrics = new RegistryMetrics(registry, families, options);
+  const observers = new RegistryMetrics(registry, families, options);
+  const helpers = createSemaphoreRecorder(families, () => observers.assertOpen());
+  const metrics: Metrics = Object.assign(observers, helpers);
   const owner: Owner = { metrics, options: fingerprint(options) };
   Object.defineProperty(families.get(FIRST_FAMILY), OWNER, { value: owner });
   if (options.defaultMetrics === true) addDefaultMetrics(registry);
   return metrics;
 }
 
-class RegistryMetrics implements Metrics {
+/** All but the helpers. */
+class RegistryMetrics implements Omit<Metrics, keyof SemaphoreRecorder> {
   readonly registry: MetricsRegistry;
   readonly #families: FamilySet;
   readonly #cacheMs: number;
   readonly #now: () => number;
   readonly #stops = new Set<() => void>();
   readonly #observed = new Map<object, () => void>();
-  readonly recordSemaphoreLeak: Metrics['recordSemaphoreLeak'];
-  readonly recordSemaphoreRecovery: Metrics['recordSemaphoreRecovery'];
-  readonly updateSemaphoreValues: Metrics['updateSemaphoreValues'];
-  readonly recordSemaphoreWait: Metrics['recordSemaphoreWait'];
-  readonly recordSemaphoreAcquisitionFailure: Metrics['recordSemaphoreAcquisitionFailure'];
-  readonly updateConcurrentRequests: Metrics['updateConcurrentRequests'];
   #rendered: { readonly at: number; readonly text: Promise<string> } | undefined;
   #closed = false;
 
@@ -109,13 +106,10 @@ class RegistryMetrics implements Metrics {
     this.#cacheMs = options.cacheMs ?? 1000;
     this.#now = options.now ?? (() => performance.now());
     this.#stops.add(observeEventLoop(families));
-    const recorder = createSemaphoreRecorder(families);
-    this.recordSemaphoreLeak = this.#whileOpen(recorder.recordSemaphoreLeak);
-    this.recordSemaphoreRecovery = this.#whileOpen(recorder.recordSemaphoreRecovery);
-    this.updateSemaphoreValues = this.#whileOpen(recorder.updateSemaphoreValues);
-    this.recordSemaphoreWait = this.#whileOpen(recorder.recordSemaphoreWait);
-    this.recordSemaphoreAcquisitionFailure = this.#whileOpen(recorder.recordSemaphoreAcquisitionFailure);
-    this.updateConcurrentRequests = this.#whileOpen(recorder.updateConcurrentRequests);
+  }
+
+  assertOpen(): void {
+    if (this.#closed) throw new MetricsError('CLOSED', 'these metrics are closed');
   }
 
   get contentType(): string {
@@ -123,7 +117,7 @@ class RegistryMetrics implements Metrics {
   }
 
   async render(): Promise<string> {
-    this.#assertOpen();
+    this.assertOpen();
     const at = this.#now();
     if (this.#rendered !== undefined && at - this.#rendered.at < this.#cacheMs) return this.#rendered.text;
     const rendered = { at, text: this.registry.metrics() };
@@ -160,7 +154,7 @@ class RegistryMetrics implements Metrics {
   }
 
   #observe(component: object, start: () => () => void): () => void {
-    this.#assertOpen();
+    this.assertOpen();
     const known = this.#observed.get(component);
     if (known !== undefined) return known;
     const detach = start();
@@ -172,17 +166,6 @@ class RegistryMetrics implements Metrics {
     this.#stops.add(stop);
     this.#observed.set(component, stop);
     return stop;
-  }
-
-  #whileOpen<A extends readonly unknown[]>(record: (...values: A) => void): (...values: A) => void {
-    return (...values) => {
-      this.#assertOpen();
-      record(...values);
-    };
-  }
-
-  #assertOpen(): void {
-    if (this.#closed) throw new MetricsError('CLOSED', 'these metrics are closed');
   }
 }
 

@@ -1,8 +1,8 @@
 import { FAMILIES, type FamilyName, type FamilyNameOf, type FamilySpec, type LabelsOf } from './families.ts';
-import { Family, type Source } from './family.ts';
+import { Family, type Labels, type Source } from './family.ts';
 import { LabelGuard, type LabelGuardOptions } from './label-guard.ts';
 import { MetricsError } from './metrics-error.ts';
-import type { VOCABULARIES, Vocabulary } from './vocabularies.ts';
+import { VOCABULARIES, type Vocabulary } from './vocabularies.ts';
 
 /** The families of one registry, written through names and labels the compiler checks. */
 export class FamilySet {
@@ -23,6 +23,14 @@ export class FamilySet {
   /** Adds to a counter. */
   add<N extends FamilyNameOf<'counter'>>(name: N, labels: LabelsOf<N>, value = 1): void {
     this.get(name).add(labels, value);
+  }
+
+  /**
+   * Writes 0 to counters for every label set that the closed vocabularies allow beside the labels given: `increase()` sees
+   * nothing of a counter whose first sample is not 0.
+   */
+  startAtZero(names: readonly FamilyNameOf<'counter'>[], labels: Labels): void {
+    for (const name of names) for (const set of labelSets(FAMILIES[name].labels, labels)) this.get(name).add(set, 0);
   }
 
   /** Sets a gauge. */
@@ -71,4 +79,18 @@ export class FamilySet {
   values(): IterableIterator<Family> {
     return this.#families.values();
   }
+}
+
+/** The labels given, with every combination of values for the others. */
+function labelSets(vocabularies: FamilySpec['labels'], given: Labels): readonly Labels[] {
+  let sets: readonly Labels[] = [given];
+  for (const [label, vocabulary] of Object.entries(vocabularies))
+    if (!(label in given))
+      sets = sets.flatMap((set) => valuesOf(vocabulary).map((value) => ({ ...set, [label]: value })));
+  return sets;
+}
+
+function valuesOf(vocabulary: Vocabulary): readonly string[] {
+  const closed: Readonly<Partial<Record<Vocabulary, readonly string[]>>> = VOCABULARIES;
+  return closed[vocabulary] ?? [];
 }

@@ -87,19 +87,17 @@ export class Family {
 
   /** Counts. */
   add(labels: Labels, value: number): void {
-    if (!(value >= 0 && value < Infinity)) return this.#reports.invalid(this.#id);
-    this.#writable(labels).value += value;
+    if (this.#accepts(value)) this.#writable(labels).value += value;
   }
 
   /** Sets a gauge. */
   set(labels: Labels, value: number): void {
-    if (!(value >= 0 && value < Infinity)) return this.#reports.invalid(this.#id);
-    this.#writable(labels).value = value;
+    if (this.#accepts(value)) this.#writable(labels).value = value;
   }
 
   /** Puts one value into a histogram. */
   observe(labels: Labels, value: number): void {
-    if (!(value >= 0 && value < Infinity)) return this.#reports.invalid(this.#id);
+    if (!this.#accepts(value)) return;
     const series = this.#writable(labels);
     series.value += value;
     series.count += 1;
@@ -140,6 +138,12 @@ export class Family {
   /** Forgets what was written; what is read from live objects stays. Registries call it in `resetMetrics()`. */
   reset(): void {
     this.#series.clear();
+  }
+
+  #accepts(value: number): boolean {
+    const isFine = isAmount(value);
+    if (!isFine) this.#reports.invalid(this.#id);
+    return isFine;
   }
 
   /** A label set that is a series has been admitted before, so the common case is one look-up. */
@@ -220,30 +224,34 @@ export class Family {
       values.push({ labels: { ...series.labels }, value: series.value });
       return;
     }
-    const bucket = `${this.#id}_bucket`;
+    const push = (suffix: string, value: number, more: Labels | { le: number }): void => {
+      values.push({ labels: { ...series.labels, ...more }, value, metricName: `${this.#id}_${suffix}` });
+    };
     let cumulative = 0;
     for (const [index, bound] of this.#bounds.entries()) {
       cumulative += series.counts[index] ?? 0;
-      values.push({ labels: { ...series.labels, le: bound }, value: cumulative, metricName: bucket });
+      push('bucket', cumulative, { le: bound });
     }
-    values.push(
-      { labels: { ...series.labels, le: '+Inf' }, value: series.count, metricName: bucket },
-      { labels: { ...series.labels }, value: series.value, metricName: `${this.#id}_sum` },
-      { labels: { ...series.labels }, value: series.count, metricName: `${this.#id}_count` },
-    );
+    push('bucket', series.count, { le: '+Inf' });
+    push('sum', series.value, {});
+    push('count', series.count, {});
   }
 }
 
 function bucketOf(bounds: readonly number[], value: number): number {
   let index = 0;
-  while (index < bounds.length && value > (bounds[index] ?? Infinity)) index += 1;
+  while (value > (bounds[index] ?? Infinity)) index += 1;
   return index;
 }
 
 /** A gauge read from a live object may be negative: capacity can shrink below what is held. */
 function isReadable(value: number | HistogramReading, type: FamilySpec['type']): boolean {
-  if (typeof value !== 'number') return [value.sum, value.count, ...value.counts].every((n) => n >= 0 && n < Infinity);
+  if (typeof value !== 'number') return [value.sum, value.count, ...value.counts].every(isAmount);
   return Number.isFinite(value) && (type === 'gauge' || value >= 0);
+}
+
+function isAmount(value: number): boolean {
+  return value >= 0 && value < Infinity;
 }
 
 function addReading(series: Series, reading: HistogramReading): void {

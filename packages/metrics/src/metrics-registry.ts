@@ -1,3 +1,4 @@
+import { assertMethods } from './assert-methods.ts';
 import type { Family } from './family.ts';
 import { MetricsError } from './metrics-error.ts';
 
@@ -12,12 +13,10 @@ export interface MetricsRegistry {
 
 /** Checks at creation what a scrape would trip over. */
 export function assertRegistry(candidate: unknown): asserts candidate is MetricsRegistry {
-  const missing = ['metrics', 'registerMetric', 'getSingleMetric', 'removeSingleMetric'].filter(
-    (method) => typeof Reflect.get(Object(candidate), method) !== 'function',
-  );
-  if (missing.length > 0) throw new MetricsError('INVALID_REGISTRY', `registry has no ${missing.join('(), ')}()`);
+  const methods = ['metrics', 'registerMetric', 'getSingleMetric', 'removeSingleMetric'];
+  assertMethods('INVALID_REGISTRY', 'registry', candidate, methods);
   if (typeof Reflect.get(Object(candidate), 'contentType') !== 'string')
-    throw new MetricsError('INVALID_REGISTRY', 'registry has no contentType');
+    throw new MetricsError('INVALID_REGISTRY', 'the registry has no contentType');
 }
 
 /** Registers every family or none. */

@@ -1,6 +1,6 @@
+import { assertMethods } from './assert-methods.ts';
 import { Calibration } from './calibration.ts';
 import type { FamilySet } from './family-set.ts';
-import { MetricsError } from './metrics-error.ts';
 
 /** Fields of workflow events this package reads; every one may be absent. */
 export interface EngineEvent {
@@ -28,8 +28,7 @@ const MAX_RUNS = 10_000;
 
 /** Feeds the workflow families from an engine's events until the returned function is called. */
 export function observeEngine(families: FamilySet, engine: ObservableEngine): () => void {
-  if (typeof engine?.on !== 'function')
-    throw new MetricsError('INVALID_COMPONENT', 'observeEngine needs an object with on()');
+  assertMethods('INVALID_COMPONENT', 'engine', engine, ['on']);
   const runs = new LiveRuns();
   const calibrations = new Map<string, Calibration>();
   const stopCalibration = families.get('mcp_workflow_calibration_error').attach((emit) => {

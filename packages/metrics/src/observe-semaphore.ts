@@ -1,5 +1,6 @@
+import { assertMethods } from './assert-methods.ts';
 import { BUCKETS, type FamilyName } from './families.ts';
-import type { Emit, Source } from './family.ts';
+import type { Emit, Labels, Source } from './family.ts';
 import type { FamilySet } from './family-set.ts';
 import { MetricsError } from './metrics-error.ts';
 import { oncePerScrape } from './once-per-scrape.ts';
@@ -53,8 +54,8 @@ export interface ObservableSemaphore {
 
 type ReadTier = (tier: ObservableTier) => number;
 
-/** Gauges and counters with the labels `semaphore_type` and `provider`. */
-const PER_TIER_AND_PROVIDER = {
+/** Gauges and counters read from one field; a family without the label `provider` ignores it. */
+const PER_TIER = {
   mcp_semaphore_current_value: (tier) => tier.capacity - tier.held,
   mcp_semaphore_expected_value: (tier) => tier.capacity - tier.held + tier.leaked,
   mcp_semaphore_capacity: (tier) => tier.capacity,
@@ -65,10 +66,6 @@ const PER_TIER_AND_PROVIDER = {
   mcp_semaphore_grants_total: (tier) => tier.granted,
   mcp_semaphore_releases_total: (tier) => tier.released,
   mcp_semaphore_late_releases_total: (tier) => tier.lateReleases,
-} as const satisfies Partial<Record<FamilyName, ReadTier>>;
-
-/** Counters with the label `semaphore_type` alone. */
-const PER_TIER = {
   mcp_semaphore_leaks_detected_total: (tier) => tier.leaksDetected,
   mcp_semaphore_permits_recovered_total: (tier) => tier.recovered,
 } as const satisfies Partial<Record<FamilyName, ReadTier>>;
@@ -91,7 +88,9 @@ export function observeSemaphore(families: FamilySet, semaphore: ObservableSemap
     ),
     detach,
   ];
-  startAtZero(families, Object.keys(semaphore.stats().providers));
+  families.startAtZero(['mcp_semaphore_health_checks_total'], {});
+  for (const provider of Object.keys(semaphore.stats().providers))
+    families.startAtZero(['mcp_semaphore_overdue_total', 'mcp_semaphore_limit_changes_total'], { provider });
   return () => stops.forEach((stop) => stop());
 }
 
@@ -102,22 +101,19 @@ function semaphoreSources(
   const feed = (name: FamilyName, emitTier: (emit: Emit, tier: ObservableTier) => void): void => {
     sources.set(name, (emit, scraping) => tiers(scraping)?.forEach((tier) => emitTier(emit, tier)));
   };
-  for (const [name, read] of entriesOf(PER_TIER_AND_PROVIDER))
-    feed(name, (emit, tier) => emit({ semaphore_type: tier.type, provider: providerOf(tier) }, read(tier)));
-  for (const [name, read] of entriesOf(PER_TIER))
-    feed(name, (emit, tier) => emit({ semaphore_type: tier.type }, read(tier)));
+  for (const [name, read] of entriesOf(PER_TIER)) feed(name, (emit, tier) => emit(labelsOf(tier), read(tier)));
   feed('mcp_concurrent_requests', (emit, tier) => {
     if (tier.type === 'provider') emit({ provider: tier.provider }, tier.held);
   });
-  feed('mcp_semaphore_recoveries_total', (emit, { type, recoveries }) => {
-    for (const [status, count] of Object.entries(recoveries)) emit({ semaphore_type: type, status }, count);
+  feed('mcp_semaphore_recoveries_total', (emit, tier) => {
+    for (const [status, count] of Object.entries(tier.recoveries)) emit({ ...labelsOf(tier), status }, count);
   });
   feed('mcp_semaphore_acquisition_failures_total', (emit, tier) => {
-    for (const [reason, count] of Object.entries(tier.rejected))
-      emit({ semaphore_type: tier.type, provider: providerOf(tier), reason }, count);
+    for (const [reason, count] of Object.entries(tier.rejected)) emit({ ...labelsOf(tier), reason }, count);
   });
-  feed('mcp_semaphore_wait_seconds', (emit, { type, wait }) => {
-    emit({ semaphore_type: type }, { counts: wait.counts, sum: wait.sumMs / 1000, count: wait.count });
+  feed('mcp_semaphore_wait_seconds', (emit, tier) => {
+    const { counts, sumMs, count } = tier.wait;
+    emit(labelsOf(tier), { counts, sum: sumMs / 1000, count });
   });
   return sources;
 }
@@ -128,26 +124,16 @@ function entriesOf<N extends FamilyName>(table: Readonly<Record<N, ReadTier>>): 
 }
 
 /** An absent label on some series breaks joins, so the two tiers without a provider say `none`. */
-function providerOf(tier: ObservableTier): string {
-  return tier.type === 'provider' ? tier.provider : 'none';
+function labelsOf({ type, provider }: ObservableTier): Labels {
+  return { semaphore_type: type, provider: type === 'provider' ? provider : 'none' };
 }
 
 function tiersOf(stats: ObservableTiers): readonly ObservableTier[] {
   return [stats.global, ...Object.values(stats.providers), stats.session];
 }
 
-/** `increase()` sees nothing of a counter whose first sample is not 0. */
-function startAtZero(families: FamilySet, providers: readonly string[]): void {
-  for (const provider of providers) {
-    families.add('mcp_semaphore_overdue_total', { provider }, 0);
-    for (const move of ['up', 'down']) families.add('mcp_semaphore_limit_changes_total', { provider, move }, 0);
-  }
-  for (const status of ['healthy', 'unhealthy']) families.add('mcp_semaphore_health_checks_total', { status }, 0);
-}
-
 function assertSemaphore(semaphore: ObservableSemaphore): void {
-  if (typeof semaphore?.stats !== 'function' || typeof semaphore.on !== 'function')
-    throw new MetricsError('INVALID_COMPONENT', 'observeSemaphore needs an object with stats() and on()');
+  assertMethods('INVALID_COMPONENT', 'semaphore', semaphore, ['stats', 'on']);
   const stats = semaphore.stats();
   if (stats?.global === undefined || stats.session === undefined || stats.providers === undefined)
     throw new MetricsError('INVALID_COMPONENT', 'stats() of the semaphore lacks global, providers or session');

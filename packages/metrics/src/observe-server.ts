@@ -1,9 +1,8 @@
+import { assertMethods } from './assert-methods.ts';
 import type { FamilyName } from './families.ts';
 import type { Source } from './family.ts';
 import type { FamilySet } from './family-set.ts';
-import { MetricsError } from './metrics-error.ts';
 import { oncePerScrape } from './once-per-scrape.ts';
-import { CLOSE_CODES, VOCABULARIES, WIRE_CODES } from './vocabularies.ts';
 
 /** What a server tells at a scrape. */
 export interface ObservableServerStats {
@@ -50,15 +49,27 @@ export interface ObservableServer {
   on(event: ServerEventName, listener: (event: ServerEvent) => void): () => void;
 }
 
+const STARTED_AT_ZERO = [
+  'mcp_errors_total',
+  'mcp_ws_closes_total',
+  'mcp_sessions_ended_total',
+  'mcp_resumes_total',
+  'mcp_idempotent_replays_total',
+  'mcp_sessions_started_total',
+  'mcp_drains_total',
+] as const;
+
 /** Feeds the server families from a live server until the returned function is called. */
 export function observeServer(families: FamilySet, server: ObservableServer): () => void {
-  assertServer(server);
+  assertMethods('INVALID_COMPONENT', 'server', server, ['stats', 'on']);
   const stats = oncePerScrape(
     () => server.stats(),
     () => families.sourceFailed('server'),
   );
   const detach = families.attach(serverSources(stats));
-  startAtZero(families);
+  families.startAtZero(STARTED_AT_ZERO, {});
+  for (const reason of ['OVER_CAPACITY', 'SERVER_DRAINING', 'RATE_LIMITED'])
+    families.add('mcp_shed_total', { reason }, 0);
   const stops = [
     detach,
     server.on('closed', ({ code }) => families.add('mcp_ws_closes_total', { code: String(code ?? 1005) })),
@@ -131,22 +142,4 @@ function outcomeOf(code: string | undefined): string {
     default:
       return 'error';
   }
-}
-
-/** `increase()` sees nothing of a counter whose first sample is not 0. */
-function startAtZero(families: FamilySet): void {
-  for (const code of WIRE_CODES) families.add('mcp_errors_total', { code }, 0);
-  for (const reason of ['OVER_CAPACITY', 'SERVER_DRAINING', 'RATE_LIMITED'])
-    families.add('mcp_shed_total', { reason }, 0);
-  for (const code of CLOSE_CODES) families.add('mcp_ws_closes_total', { code }, 0);
-  for (const reason of VOCABULARIES.sessionEnd) families.add('mcp_sessions_ended_total', { reason }, 0);
-  for (const result of ['resumed', 'failed']) families.add('mcp_resumes_total', { result }, 0);
-  families.add('mcp_idempotent_replays_total', {}, 0);
-  families.add('mcp_sessions_started_total', {}, 0);
-  families.add('mcp_drains_total', {}, 0);
-}
-
-function assertServer(server: ObservableServer): void {
-  if (typeof server?.stats !== 'function' || typeof server.on !== 'function')
-    throw new MetricsError('INVALID_COMPONENT', 'observeServer needs an object with stats() and on()');
 }

@@ -39,11 +39,12 @@ export interface SemaphoreRecorder {
   readonly updateConcurrentRequests: (provider: string, count: number) => void;
 }
 
-/** The helpers over one set of families. */
-export function createSemaphoreRecorder(families: FamilySet): SemaphoreRecorder {
+/** The helpers over one set of families; each asks `assertOpen` first. */
+export function createSemaphoreRecorder(families: FamilySet, assertOpen: () => void): SemaphoreRecorder {
   const free = <N extends FamilyName>(name: N, labels: LabelsOf<N>): void => assertFree(families, name, labels);
   return {
     recordSemaphoreLeak(type, expected, actual) {
+      assertOpen();
       assertMember('tier', type);
       assertAmount('expected', expected);
       assertAmount('actual', actual);
@@ -53,6 +54,7 @@ export function createSemaphoreRecorder(families: FamilySet): SemaphoreRecorder 
       families.add('mcp_semaphore_leaks_detected_total', { semaphore_type: type }, expected - actual);
     },
     recordSemaphoreRecovery(type, status, recovered) {
+      assertOpen();
       assertMember('tier', type);
       assertMember('recovery', status);
       assertAmount('recovered', recovered);
@@ -61,6 +63,7 @@ export function createSemaphoreRecorder(families: FamilySet): SemaphoreRecorder 
       families.add('mcp_semaphore_permits_recovered_total', { semaphore_type: type }, recovered);
     },
     updateSemaphoreValues(type, provider, current, expected) {
+      assertOpen();
       assertMember('tier', type);
       assertName(provider);
       assertAmount('current', current);
@@ -70,12 +73,14 @@ export function createSemaphoreRecorder(families: FamilySet): SemaphoreRecorder 
       families.set('mcp_semaphore_expected_value', { semaphore_type: type, provider }, expected);
     },
     recordSemaphoreWait(type, seconds) {
+      assertOpen();
       assertMember('tier', type);
       assertAmount('seconds', seconds);
       free('mcp_semaphore_wait_seconds', { semaphore_type: type });
       families.observe('mcp_semaphore_wait_seconds', { semaphore_type: type }, seconds);
     },
     recordSemaphoreAcquisitionFailure(type, provider, reason = 'UNSPECIFIED') {
+      assertOpen();
       assertMember('tier', type);
       assertName(provider);
       assertMember('acquireCode', reason);
@@ -84,6 +89,7 @@ export function createSemaphoreRecorder(families: FamilySet): SemaphoreRecorder 
       families.add('mcp_semaphore_acquisition_failures_total', { semaphore_type: type, provider, reason });
     },
     updateConcurrentRequests(provider, count) {
+      assertOpen();
       assertName(provider);
       assertAmount('count', count);
       free('mcp_concurrent_requests', { provider });

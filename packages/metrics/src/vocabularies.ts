@@ -225,7 +225,7 @@ export const VOCABULARIES: Readonly<Record<ClosedVocabulary, readonly string[]>>
   health: ['healthy', 'unhealthy'],
   lagStat: ['p50', 'p99', 'max'],
   resume: ['resumed', 'failed'],
-  sessionEnd: ['closed', 'expired', 'drained'],
+  sessionEnd: ['closed', 'expired', 'drained', 'moved'],
   result: ['ok', 'failed'],
   verdict: ['ok', 'failed', 'unknown'],
   errorType: ['', ...PROVIDER_CODES],
