@@ -41,6 +41,7 @@ try {
   const [first] = servers;
   // Long enough to be met in the middle.
   simulator.faults.set({ slowdown: 4 });
+  const sessions = clients.map(({ sessionId }) => sessionId);
   const calls = ask(clients, 'after');
   while ((await read(first, 'mcp_account_leased')) === 0) await sleep(10);
   await first.stop('SIGKILL');
@@ -58,6 +59,8 @@ try {
   console.log(
     `again:   ${same} of ${again.length} keys have the same answer, with ${simulator.log.calls.length - seen} model calls`,
   );
+  const kept = clients.filter(({ sessionId }, index) => sessionId === sessions[index]).length;
+  console.log(`kept:    ${kept} of ${CLIENTS} clients are in the session they began with`);
   await Promise.all(clients.map((client) => client.close()));
 
   if (process.argv.includes('--stay')) {

@@ -15,7 +15,8 @@ export interface ServerEvents {
   sessionEnded: {
     readonly session: string;
     readonly transport: Transport;
-    readonly reason: 'closed' | 'expired' | 'drained';
+    /** `moved`: another server has it now. */
+    readonly reason: 'closed' | 'expired' | 'drained' | 'moved';
   };
   /** A resume was asked for; `frames` were sent again. */
   resumed: { readonly session: string; readonly ok: boolean; readonly frames: number };

@@ -51,7 +51,7 @@ async function runWorkflow(
     return await follow(workflow, options, context, signal);
   } catch (error) {
     if (!isTakenOver(error) || context.resumed || signal.aborted) throw error;
-    // This server was too slow to keep its lease, and another one has the run now: its answer is the answer.
+    // This server was too slow to keep its lease, and another one has the run now: its answer is the answer. Or that one ended.
     return await follow(workflow, options, context, signal);
   } finally {
     stop();
@@ -66,8 +66,16 @@ async function follow(
 ): Promise<ToolResult> {
   const { run, replayed } = await openRun(workflow, options, context, signal);
   for await (const event of run) tell(event, context);
-  const result = toToolResult(workflow, await run.result, context);
+  const ended = await run.result;
+  if (isLeft(ended) && !signal.aborted)
+    throw new WorkflowError('FENCED', `the server that drove run ${run.runId} ended`);
+  const result = toToolResult(workflow, ended, context);
   return replayed ? { ...result, replayed } : result;
+}
+
+/** Its server stopped it because that one ended, not because anybody wanted it to stop. */
+function isLeft({ stop }: RunResult): boolean {
+  return stop.kind === 'canceled' && stop.by === STOPPED_BY_SERVER;
 }
 
 function isTakenOver(error: unknown): boolean {

@@ -1,6 +1,9 @@
 /** What a client tells about its connection. */
 export interface ClientEvents {
-  /** `resumed`: nothing was missed. Otherwise a new session was begun and unfinished calls were sent again with their keys. */
+  /**
+   * `resumed`: the session goes on, on this server or another, and no end was missed. Otherwise a new one was begun. `resent` unfinished
+   * calls were sent again with their keys.
+   */
   readonly connected: { readonly sessionId: string; readonly resumed: boolean; readonly resent: number };
   readonly lost: { readonly code: number; readonly reason: string; readonly retryInMs: number | undefined };
   readonly goaway: { readonly reason: string; readonly deadlineMs: number };

@@ -232,8 +232,9 @@ export class ExaiClient {
     else {
       this.#sequence.begin();
       this.#unsaidCancels.clear();
-      for (const call of this.#pending.values()) call.accepted = false;
     }
+    // Another server accepts again what it knows of.
+    if (!welcome.resumed || welcome.moved === true) for (const call of this.#pending.values()) call.accepted = false;
     this.#connection.beatEvery(welcome.limits.heartbeatMs);
   }
 

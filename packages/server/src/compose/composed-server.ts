@@ -9,6 +9,7 @@ import { AuditLog } from '../audit/audit-log.ts';
 import { CallError } from '../calls/call-error.ts';
 import { CallService } from '../calls/call-service.ts';
 import { isLoopback } from '../config/check-combinations.ts';
+import { ConfigError } from '../config/config-error.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { RunDoor } from '../door/run-door.ts';
 import { ServerEventHub, type ServerEvents } from '../events.ts';
@@ -26,6 +27,7 @@ import { userFolder } from '../roots/roots-key.ts';
 import { SessionRoots } from '../roots/session-roots.ts';
 import type { Session } from '../sessions/session.ts';
 import { type SessionEnd, SessionRegistry } from '../sessions/session-registry.ts';
+import type { SharedSessions } from '../sessions/shared-sessions.ts';
 import { ServerViews } from '../views/server-views.ts';
 import { WsEndpoint } from '../ws/ws-endpoint.ts';
 
@@ -33,10 +35,12 @@ import { createDoor } from './create-door.ts';
 import type { ServerPermits } from './create-semaphore.ts';
 import { createServerEngine } from './create-server-engine.ts';
 import { createServerMetrics } from './create-server-metrics.ts';
+import { createSharedSessions } from './create-shared-sessions.ts';
 import { createTools } from './create-tools.ts';
 import { drainServer } from './drain-server.ts';
 import type { ExaiServer, ServerExtras, ServerStats } from './exai-server.ts';
 import type { ModelSource } from './model-source.ts';
+import { createServerPool, type ServerPool } from './postgres-pool.ts';
 import { resumeRuns } from './resume-runs.ts';
 import { TakeOver } from './take-over-runs.ts';
 import { createWatchedStore, type WatchedStore } from './watched-store.ts';
@@ -66,7 +70,9 @@ export class ComposedServer implements ExaiServer {
   readonly #mcp: Mcp;
   readonly #http: Server;
   readonly #permits: ServerPermits;
+  readonly #postgres: ServerPool | undefined;
   readonly #store: WatchedStore;
+  readonly #shared: SharedSessions | undefined;
   readonly #takeOver: TakeOver | undefined;
   readonly #audit: AuditLog | undefined;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -85,12 +91,16 @@ export class ComposedServer implements ExaiServer {
       adminToken: config.adminToken,
       loopback: isLoopback(config.host),
     });
-    this.#store = createWatchedStore(config, (failure) => this.#events.emit('storeChanged', { failure }));
+    this.#postgres = config.postgresUrl === undefined ? undefined : createServerPool(config.postgresUrl);
+    this.#store = createWatchedStore(config, this.#postgres?.pool, (failure) =>
+      this.#events.emit('storeChanged', { failure }),
+    );
     this.engine = createServerEngine(config, models, this.#store.store);
     this.#door = createDoor(config, semaphore);
     this.service = this.#createService();
     this.#takeOver = this.#createTakeOver();
     this.sessions = this.#createSessions();
+    this.#shared = createSharedSessions(config, this.#postgres?.pool, this.sessions);
     this.views = this.#createViews();
     this.metrics = createServerMetrics(this);
     this.#connectionLimits = new ConnectionLimits({
@@ -135,7 +145,7 @@ export class ComposedServer implements ExaiServer {
   }
 
   async listen(): Promise<this> {
-    await this.#store.open();
+    await this.#openStores();
     await this.#prune();
     this.#http.listen(this.config.port, this.config.host);
     await once(this.#http, 'listening');
@@ -143,6 +153,17 @@ export class ComposedServer implements ExaiServer {
     await resumeRuns({ engine, service, deadlineMs: config.workflowDeadlineMs, maxAgeMs: config.resultTtlMs });
     this.#takeOver?.start();
     return this;
+  }
+
+  /** @throws ConfigError when the database of the configuration cannot be used. */
+  async #openStores(): Promise<void> {
+    try {
+      await this.#store.open();
+      await this.#shared?.open();
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ConfigError('EXAI_POSTGRES_URL', `must name a database that can be used (${why})`, '(hidden)');
+    }
   }
 
   stats(): ServerStats {
@@ -184,12 +205,15 @@ export class ComposedServer implements ExaiServer {
       graceMs,
       service: this.service,
       sessions: this.sessions,
+      shared: this.#shared,
       ws: this.#ws,
       mcp: this.#mcp,
       http: this.#http,
       onDrain: this.#extras.onDrain,
     });
+    await this.#shared?.close();
     await Promise.allSettled([this.engine.close(), this.models.close()]);
+    await this.#postgres?.end();
     await this.#permits.close();
     this.views.close();
     this.metrics.close();
@@ -242,12 +266,23 @@ export class ComposedServer implements ExaiServer {
     );
   }
 
-  /** Its calls end, then the permits that are still its own are taken back: nothing could release them any more. */
+  /**
+   * Its calls end, then the permits that are still its own are taken back: nothing could release them any more. The runs of one that
+   * moved are driven to their end here, and answered where it is now.
+   */
   async #endSession(session: Session, reason: SessionEnd): Promise<void> {
     this.#events.emit('sessionEnded', { session: session.id, transport: session.transport, reason });
-    session.disconnect(CloseCode.POLICY, 'the session ended');
-    for (const call of session.calls.values()) call?.cancel(new CallError('CANCELLED', 'the session ended'));
-    await this.service.whenIdle(session.id, SETTLE_MS);
+    this.#shared?.ended(session, reason === 'closed' || reason === 'expired');
+    if (reason === 'moved') {
+      session.disconnect(CloseCode.REPLACED, 'another server has this session now');
+      await this.service.whenIdle(session.id, MAX_DEADLINE_MS);
+      // It may have come back.
+      if (this.sessions.get(session.id) !== undefined) return;
+    } else {
+      session.disconnect(CloseCode.POLICY, 'the session ended');
+      for (const call of session.calls.values()) call?.cancel(new CallError('CANCELLED', 'the session ended'));
+      await this.service.whenIdle(session.id, SETTLE_MS);
+    }
     await this.semaphore.endSession(session.id);
   }
 
@@ -275,6 +310,7 @@ export class ComposedServer implements ExaiServer {
       rootsOf: (told, address) => roots.decide(told, address),
       service: this.service,
       sessions: this.sessions,
+      shared: this.#shared,
       authenticator: this.authenticator,
       views: this.views,
       guard,

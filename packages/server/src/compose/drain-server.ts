@@ -5,6 +5,7 @@ import type { CallService } from '../calls/call-service.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import { CloseCode } from '../protocol/index.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
+import type { SharedSessions } from '../sessions/shared-sessions.ts';
 import type { WsEndpoint } from '../ws/ws-endpoint.ts';
 
 /** What is drained. */
@@ -12,6 +13,8 @@ export interface DrainParts {
   readonly graceMs: number;
   readonly service: CallService;
   readonly sessions: SessionRegistry;
+  /** Present when other servers go on with the calls that are stopped here. */
+  readonly shared: SharedSessions | undefined;
   readonly ws: WsEndpoint;
   readonly mcp: Mcp;
   readonly http: Server;
@@ -28,11 +31,11 @@ const RECONNECT_SPREAD_MS = 4000;
 
 /**
  * Ends a server without losing an answer: clients are told, what has not begun is refused with a retry hint, what runs may end
- * within the grace, what is left is stopped, everything sent is flushed, sockets close with 1012. Ends within grace + 2 s
- * whatever hangs.
+ * within the grace, what is left is stopped, or left to another server that shares the sessions, everything sent is flushed,
+ * sockets close with 1012. Ends within grace + 2 s whatever hangs.
  */
 export async function drainServer(parts: DrainParts): Promise<void> {
-  const { graceMs, service, sessions, ws, mcp, http, onDrain } = parts;
+  const { graceMs, service, sessions, shared, ws, mcp, http, onDrain } = parts;
   const endsAt = performance.now() + graceMs;
   const left = (): number => Math.max(0, endsAt - performance.now());
   http.close();
@@ -43,6 +46,7 @@ export async function drainServer(parts: DrainParts): Promise<void> {
   service.drain();
   const hook = runHook(onDrain);
   await until(() => service.inFlight === 0, left());
+  shared?.leave();
   await service.close(
     new CallError('SERVER_DRAINING', 'the server ended', { retryAfterMs: RECONNECT_MIN_MS }),
     SETTLE_MS,

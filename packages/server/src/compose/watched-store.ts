@@ -2,15 +2,14 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { fileStore, memoryStore, WorkflowError, type WorkflowStore } from '@exai/workflow';
-import { postgresStore, type PostgresStore } from '@exai/workflow/postgres';
+import { type PostgresPool, postgresStore, type PostgresStore } from '@exai/workflow/postgres';
 
-import { ConfigError } from '../config/config-error.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 
 /** A store and whether it does what it is asked to. */
 export interface WatchedStore {
   readonly store: WorkflowStore;
-  /** Connects to a database, and finds out whether it can be used. @throws ConfigError when it cannot. */
+  /** Connects to a database, and finds out whether it can be used. Rejects when it cannot. */
   readonly open: () => Promise<void>;
   /** Runs of a shared store whose process is gone; absent for a store of one process. */
   readonly expiredRuns: ((limit: number) => Promise<readonly string[]>) | undefined;
@@ -29,12 +28,13 @@ interface BareStore {
   readonly isWell: () => Promise<boolean>;
 }
 
-/** Makes the store of the configuration and watches what comes of it, for readiness; `onChange` is told when that changes. */
+/** Makes the store of the configuration, in PostgreSQL where there is a pool, and watches what comes of it, for readiness; `onChange` is told when that changes. */
 export function createWatchedStore(
   config: ServerConfig,
+  pool: PostgresPool | undefined,
   onChange: (failure: string | undefined) => void = () => undefined,
 ): WatchedStore {
-  const { store, open: openStore, expiredRuns, isWell } = toBareStore(config);
+  const { store, open: openStore, expiredRuns, isWell } = pool === undefined ? toOwnStore(config) : toPostgres(pool);
   let failure: string | undefined;
   let trying = false;
   const turn = (now: string | undefined): void => {
@@ -75,25 +75,17 @@ export function createWatchedStore(
   };
 }
 
-function toBareStore({ postgresUrl, store, dataDir }: ServerConfig): BareStore {
-  if (postgresUrl !== undefined) return toPostgres(postgresUrl);
+function toOwnStore({ store, dataDir }: ServerConfig): BareStore {
   const open = (): Promise<void> => Promise.resolve();
   if (store === 'memory') return { store: memoryStore(), open, isWell: () => Promise.resolve(true) };
   return { store: fileStore(dataDir), open, isWell: () => canWrite(join(dataDir, 'journals')) };
 }
 
-function toPostgres(url: string): BareStore {
-  const store = postgresStore({ url });
+function toPostgres(pool: PostgresPool): BareStore {
+  const store = postgresStore({ pool });
   return {
     store,
-    open: async () => {
-      try {
-        await store.open();
-      } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        throw new ConfigError('EXAI_POSTGRES_URL', `must name a database that can be used (${why})`, '(hidden)');
-      }
-    },
+    open: () => store.open(),
     expiredRuns: (limit) => store.expiredRuns(limit),
     isWell: () =>
       store.ping().then(

@@ -17,6 +17,11 @@ export const Welcome = z.object({
   /** Needed to resume; changes with every resume. */
   resumeToken: z.string(),
   resumed: z.boolean(),
+  /**
+   * The session was with another server. What is unfinished is `accepted` again by a frame up to `lastSeq`, or must be sent again with its key.
+   * Pieces that were missed are not sent again; numbers of progress and pieces go on higher.
+   */
+  moved: z.boolean().optional(),
   /** Folders of this session, when those it told were taken. Absent: its file tools look into those of the server. */
   roots: z.array(z.string()).optional(),
   /** Number of the last frame of this session; on a resume, what follows the client's `lastSeq` is sent again. */

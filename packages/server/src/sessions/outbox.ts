@@ -34,13 +34,21 @@ export class Outbox {
   #sentSeq = 0;
   #bytes = 0;
 
-  constructor(limits: OutboxLimits) {
+  /** `afterSeq`: number of the last frame that was sent by somebody else. */
+  constructor(limits: OutboxLimits, afterSeq = 0) {
     this.#limits = limits;
+    this.#firstSeq = afterSeq + 1;
+    this.#sentSeq = afterSeq;
   }
 
   /** Number of the newest frame; 0 before the first. */
   get lastSeq(): number {
     return this.#firstSeq + this.length - 1;
+  }
+
+  /** Every frame up to this number was acknowledged, or had to give way. */
+  get goneSeq(): number {
+    return this.#firstSeq - 1;
   }
 
   get length(): number {

@@ -1,6 +1,6 @@
 import { CallError } from '../calls/call-error.ts';
 import { type OutboxLimits } from './outbox.ts';
-import { Session, type SessionOwner } from './session.ts';
+import { type KnownSession, Session, type SessionOwner } from './session.ts';
 
 /** Limits of {@link SessionRegistry}; milliseconds. */
 export interface SessionLimits {
@@ -17,8 +17,8 @@ export interface SessionHooks {
   ended(session: Session, why: SessionEnd): void;
 }
 
-/** Why a session ended. */
-export type SessionEnd = 'closed' | 'expired' | 'drained';
+/** Why a session ended; `moved`: another server has it now, and its calls go on. */
+export type SessionEnd = 'closed' | 'expired' | 'drained' | 'moved';
 
 /** What a client knows of the session it wants back. */
 export interface ResumeAsk {
@@ -58,18 +58,29 @@ export class SessionRegistry {
    * @throws CallError `OVER_CAPACITY` with `retryAfterMs` when there are too many and none is idle and lost.
    */
   open(owner: SessionOwner): Session {
-    if (this.#sessions.size >= this.#limits.maxConcurrent) this.#evictIdle();
+    this.makeRoom();
+    return this.#add(new Session(owner, this.#limits.outbox));
+  }
+
+  /**
+   * Goes on with a session that another server had.
+   *
+   * @throws CallError `OVER_CAPACITY`, as {@link open}.
+   */
+  adopt(owner: SessionOwner, known: KnownSession): Session {
+    this.makeRoom();
+    return this.#add(new Session(owner, this.#limits.outbox, known));
+  }
+
+  /** Ends an idle and lost session when there are too many. @throws CallError `OVER_CAPACITY` when there is none. */
+  makeRoom(): void {
     const { maxConcurrent } = this.#limits;
-    if (this.#sessions.size >= maxConcurrent) {
-      throw new CallError('OVER_CAPACITY', `there are ${maxConcurrent} sessions, the most allowed`, {
-        retryAfterMs: FULL_RETRY_MS,
-        details: { limit: maxConcurrent, inFlight: this.#sessions.size },
-      });
-    }
-    const session = new Session(owner, this.#limits.outbox);
-    this.#sessions.set(session.id, session);
-    this.#hooks.started(session);
-    return session;
+    if (this.#sessions.size >= maxConcurrent) this.#evictIdle();
+    if (this.#sessions.size < maxConcurrent) return;
+    throw new CallError('OVER_CAPACITY', `there are ${maxConcurrent} sessions, the most allowed`, {
+      retryAfterMs: FULL_RETRY_MS,
+      details: { limit: maxConcurrent, inFlight: this.#sessions.size },
+    });
   }
 
   /**
@@ -78,14 +89,21 @@ export class SessionRegistry {
    * @throws CallError `RESUME_FAILED` for an unknown or ended session, another principal, an old token, or a gap.
    */
   resume(ask: ResumeAsk, principal: string): Session {
-    const session = this.#sessions.get(ask.sessionId);
-    if (session === undefined || session.principal !== principal || !session.admits(ask.resumeToken)) {
-      throw new CallError('RESUME_FAILED', 'there is no such session: it ended, or the token is not its newest');
-    }
-    if (!session.outbox.canReplayAfter(ask.lastSeq)) {
-      throw new CallError('RESUME_FAILED', `what came after frame ${ask.lastSeq} is not kept any more`);
-    }
-    session.rotate();
+    const session = this.find(ask, principal);
+    if (session === undefined) throw noSuchSession();
+    session.rotate(ask.resumeToken);
+    return session;
+  }
+
+  /**
+   * The session a client wants back, as it is; nothing when it is not here for this client.
+   *
+   * @throws CallError `RESUME_FAILED` when frames are missing that the client has not got.
+   */
+  find({ sessionId, resumeToken, lastSeq }: ResumeAsk, principal: string): Session | undefined {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined || session.principal !== principal || !session.admits(resumeToken)) return undefined;
+    assertKept(session, lastSeq);
     return session;
   }
 
@@ -105,6 +123,12 @@ export class SessionRegistry {
     }
   }
 
+  #add(session: Session): Session {
+    this.#sessions.set(session.id, session);
+    this.#hooks.started(session);
+    return session;
+  }
+
   /** A lost session that waits for nothing has nothing to be resumed for; an expendable one is begun again by its client. */
   #evictIdle(): void {
     for (const session of this.#sessions.values()) {
@@ -115,4 +139,15 @@ export class SessionRegistry {
       }
     }
   }
+}
+
+/** @throws CallError `RESUME_FAILED` when a frame after `lastSeq` is not kept any more. */
+export function assertKept({ outbox }: Session, lastSeq: number): void {
+  if (outbox.canReplayAfter(lastSeq)) return;
+  throw new CallError('RESUME_FAILED', `what came after frame ${lastSeq} is not kept any more`);
+}
+
+/** What a client hears whose session is not here. It does not tell the reasons apart. */
+export function noSuchSession(): CallError {
+  return new CallError('RESUME_FAILED', 'there is no such session: it ended, or the token is not its newest');
 }

@@ -28,6 +28,16 @@ export interface SessionOwner {
   readonly roots?: readonly string[] | undefined;
 }
 
+/** What makes a session go on that another server had. */
+export interface KnownSession {
+  readonly id: string;
+  readonly resumeToken: string;
+  readonly previousToken: string;
+  readonly fence: number;
+  /** Number of the last frame its client has. */
+  readonly lastSeq: number;
+}
+
 /** 128 random bits as 22 URL-safe characters. */
 export function randomHandle(): string {
   return randomBytes(16).toString('base64url');
@@ -35,7 +45,7 @@ export function randomHandle(): string {
 
 /** One client's conversation with the server. It outlives its connections; permits and fairness are counted per session. */
 export class Session {
-  readonly id: string = randomHandle();
+  readonly id: string;
   readonly transport: Transport;
   readonly principal: string;
   readonly admin: boolean;
@@ -49,17 +59,25 @@ export class Session {
   expendable = false;
   /** Epoch ms since which it has no connection. */
   lostAt: number | undefined;
-  #resumeToken = randomHandle();
+  /** Counts who owned it, over all servers that share their sessions; 0 until it was resumed for the first time. */
+  fence: number;
+  #resumeToken: string;
   /** Good until the client has shown that it got the new one: the welcome itself may be lost. */
   #previousToken: string | undefined;
   #link: SessionLink | undefined;
 
-  constructor(owner: SessionOwner, outbox: OutboxLimits) {
+  constructor(owner: SessionOwner, outbox: OutboxLimits, known?: KnownSession) {
+    this.id = known?.id ?? randomHandle();
+    this.fence = known?.fence ?? 0;
+    this.#resumeToken = known?.resumeToken ?? randomHandle();
+    this.#previousToken = known?.previousToken;
+    // It has no connection yet, and may never get one.
+    if (known !== undefined) this.lostAt = Date.now();
     this.transport = owner.transport;
     this.principal = owner.principal;
     this.admin = owner.admin;
     this.roots = owner.roots;
-    this.outbox = new Outbox(outbox);
+    this.outbox = new Outbox(outbox, known?.lastSeq);
   }
 
   get resumeToken(): string {
@@ -70,10 +88,12 @@ export class Session {
     return this.#link !== undefined;
   }
 
-  /** A frame came: the session lives on. */
-  touch(): void {
+  /** A frame came: the session lives on. True when it is the first one that shows that the client has the newest token. */
+  touch(): boolean {
     this.lastSeenAt = Date.now();
+    if (this.#previousToken === undefined) return false;
     this.#previousToken = undefined;
+    return true;
   }
 
   /** Numbers a frame and sends it when there is a connection. */
@@ -100,6 +120,11 @@ export class Session {
     this.lostAt = Date.now();
   }
 
+  /** Its client is on the way back: the time for that begins anew. */
+  expect(): void {
+    if (this.lostAt !== undefined) this.lostAt = Date.now();
+  }
+
   /** Closes the connection, if there is one. */
   disconnect(code: number, reason: string): void {
     this.#link?.close(code, reason);
@@ -112,10 +137,10 @@ export class Session {
     );
   }
 
-  /** Makes a new resume token. */
-  rotate(): void {
-    this.#previousToken = this.#resumeToken;
-    this.#resumeToken = randomHandle();
+  /** Changes the resume token. The one that was `presented` stays good until the client has shown that it got the new one. */
+  rotate(presented: string, token: string = randomHandle()): void {
+    this.#previousToken = presented;
+    this.#resumeToken = token;
   }
 }
 

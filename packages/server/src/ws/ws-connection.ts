@@ -8,16 +8,19 @@ import { toCallError } from '../calls/to-call-error.ts';
 import type { Authenticator, Identity } from '../http/authenticator.ts';
 import { TokenBucket } from '../http/token-bucket.ts';
 import { type Call, type ClientFrame, CloseCode, type Hello, PROTOCOL, type ServerFrame } from '../protocol/index.ts';
-import type { Session, SessionLink } from '../sessions/session.ts';
-import type { SessionRegistry } from '../sessions/session-registry.ts';
+import type { Session, SessionLink, SessionOwner } from '../sessions/session.ts';
+import type { ResumeAsk, SessionRegistry } from '../sessions/session-registry.ts';
+import type { SharedSessions } from '../sessions/shared-sessions.ts';
 
 import { readFrame } from './read-frame.ts';
-import { toFrame } from './to-frame.ts';
+import { resumeCall, runCall } from './run-call.ts';
 
 /** What a connection works with. */
 export interface WsConnectionParts {
   readonly service: CallService;
   readonly sessions: SessionRegistry;
+  /** The sessions as other servers see them; absent where this is the only one. */
+  readonly shared?: SharedSessions | undefined;
   readonly authenticator: Authenticator;
   /** Frames that are about the server, not about calls. */
   readonly views: ConnectionViews;
@@ -54,13 +57,22 @@ export interface ConnectionViews {
   snapshot(id: string, session: Session): ServerFrame;
 }
 
+/** How a session comes to a connection. */
+interface Welcomed {
+  /** Number of the last frame the client has. */
+  readonly lastSeq: number;
+  readonly resumed: boolean;
+  readonly moved?: boolean;
+}
+
 /** Misuses after which a connection is closed. */
 const MAX_VIOLATIONS = 20;
 const BURST_SECONDS = 2;
 
 /**
  * One socket speaking `exai.v1`. It translates frames to calls and events to frames and decides nothing else. Every frame is
- * handled in the turn it arrives, so control frames never wait behind work.
+ * handled in the turn it arrives, so control frames never wait behind work; only what comes before the welcome of a session that
+ * others may have waits for it.
  */
 export class WsConnection implements SessionLink {
   readonly #ws: WebSocket;
@@ -71,6 +83,8 @@ export class WsConnection implements SessionLink {
   readonly #messages: TokenBucket;
   readonly #bytes: TokenBucket;
   #session: Session | undefined;
+  /** Frames that came while the session was fetched from where it was. */
+  #early: ClientFrame[] | undefined;
   /** Number of the last frame handed to the socket. */
   #cursor = 0;
   #violations = 0;
@@ -215,6 +229,10 @@ export class WsConnection implements SessionLink {
   }
 
   #handle(frame: ClientFrame): void {
+    if (this.#early !== undefined) {
+      this.#early.push(frame);
+      return;
+    }
     const session = this.#session;
     if (frame.type === 'hello') {
       if (session === undefined) this.#hello(frame);
@@ -225,7 +243,7 @@ export class WsConnection implements SessionLink {
       this.#fail(new CallError('INVALID_MESSAGE', 'the first frame must be hello'), CloseCode.PROTOCOL);
       return;
     }
-    session.touch();
+    if (session.touch()) this.#parts.shared?.confirmed(session);
     switch (frame.type) {
       case 'call':
         this.#call(frame, session);
@@ -262,17 +280,49 @@ export class WsConnection implements SessionLink {
       this.#fail(new CallError('UNAUTHENTICATED', 'a valid token is needed'), CloseCode.UNAUTHENTICATED);
       return;
     }
+    const { sessions, shared } = this.#parts;
+    const { resume } = frame;
+    if (resume !== undefined && shared !== undefined) {
+      void this.#fetch(shared, frame, resume, identity);
+      return;
+    }
     try {
-      if (frame.resume === undefined) this.#welcome(this.#open(frame, identity), 0, false);
-      else this.#welcome(this.#parts.sessions.resume(frame.resume, identity.principal), frame.resume.lastSeq, true);
+      if (resume === undefined) this.#welcome(this.#open(frame, identity), { lastSeq: 0, resumed: false });
+      else this.#welcome(sessions.resume(resume, identity.principal), { lastSeq: resume.lastSeq, resumed: true });
     } catch (error) {
       this.#refuseHello(toCallError(error), frame);
     }
   }
 
-  #open({ roots }: Hello, { principal, admin }: Identity): Session {
-    const { sessions, rootsOf, address } = this.#parts;
-    return sessions.open({ transport: 'ws', principal, admin, roots: rootsOf(roots, address) });
+  #open(frame: Hello, identity: Identity): Session {
+    const session = this.#parts.sessions.open(this.#ownerOf(frame, identity));
+    this.#parts.shared?.begun(session);
+    return session;
+  }
+
+  #ownerOf({ roots }: Hello, { principal, admin }: Identity): SessionOwner {
+    return { transport: 'ws', principal, admin, roots: this.#parts.rootsOf(roots, this.#parts.address) };
+  }
+
+  /** Resumes a session that other servers may have. Never rejects; what the client sends meanwhile is handled after it. */
+  async #fetch(shared: SharedSessions, frame: Hello, ask: ResumeAsk, identity: Identity): Promise<void> {
+    this.#helloTimer.refresh();
+    const early: ClientFrame[] = [];
+    this.#early = early;
+    try {
+      const { session, moved, calls } = await shared.resume(ask, this.#ownerOf(frame, identity));
+      for (const call of calls) resumeCall(this.#parts, session, call);
+      // Whoever is gone by now comes back, here or elsewhere.
+      if (this.#isOpen) this.#welcome(session, { lastSeq: ask.lastSeq, resumed: true, moved });
+    } catch (error) {
+      if (this.#isOpen) this.#refuseHello(toCallError(error), frame);
+    }
+    this.#early = undefined;
+    for (const next of early) if (this.#isOpen) this.#handle(next);
+  }
+
+  get #isOpen(): boolean {
+    return !this.#closing && this.#ws.readyState === this.#ws.OPEN;
   }
 
   /** A failed resume leaves the connection open for a new hello; a full server does not. */
@@ -287,7 +337,7 @@ export class WsConnection implements SessionLink {
     this.#fail(error, CloseCode.TRY_LATER);
   }
 
-  #welcome(session: Session, lastSeq: number, resumed: boolean): void {
+  #welcome(session: Session, { lastSeq, resumed, moved = false }: Welcomed): void {
     clearTimeout(this.#helloTimer);
     this.#session = session;
     this.#cursor = lastSeq;
@@ -301,6 +351,7 @@ export class WsConnection implements SessionLink {
       sessionId: session.id,
       resumeToken: session.resumeToken,
       resumed,
+      ...(moved ? { moved } : {}),
       ...(session.roots === undefined ? {} : { roots: [...session.roots] }),
       lastSeq: session.outbox.lastSeq,
       limits: {
@@ -323,24 +374,7 @@ export class WsConnection implements SessionLink {
       this.#violation(new CallError('DUPLICATE_ID', `the id ${id} is in use in this session`));
       return;
     }
-    session.calls.set(id, undefined);
-    const handle = this.#parts.service.run({
-      transport: 'ws',
-      principal: session.principal,
-      session: session.id,
-      tool: frame.tool,
-      arguments: frame.arguments,
-      priority: frame.priority,
-      deadlineMs: frame.deadlineMs,
-      idempotencyKey: frame.idempotencyKey,
-      traceparent: frame.traceparent,
-      onEvent: (event) => {
-        if (event.type === 'chunk' && !frame.stream) return;
-        if (event.type === 'result' || event.type === 'error') session.calls.delete(id);
-        session.send(toFrame(id, event));
-      },
-    });
-    if (session.calls.has(id)) session.calls.set(id, handle);
+    runCall(this.#parts, session, frame);
   }
 
   #subscribe(id: string, intervalMs: number, session: Session): void {
