@@ -52,7 +52,7 @@ async function runExample(name: string): Promise<void> {
 const measuring = ['load-test-in-ci'];
 const others = Object.keys(shows).filter((name) => !measuring.includes(name) && (name !== 'cluster' || runsCluster()));
 
-vi.setConfig({ maxConcurrency: 2, testTimeout: 120_000 });
+vi.setConfig({ maxConcurrency: 2, testTimeout: 240_000 });
 
 describe('the examples', () => {
   it.concurrent.each(others)('%s', runExample);

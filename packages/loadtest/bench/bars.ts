@@ -25,6 +25,11 @@ function holds(value: number, op: Bar['op'], limit: Bar['limit']): boolean {
   return op === '<=' ? value <= limit : value >= limit;
 }
 
+/** Takes over values that another process judged and printed. */
+export function addBars(judged: readonly Bar[]): void {
+  bars.push(...judged);
+}
+
 /** Every value so far. */
 export function allBars(): readonly Bar[] {
   return bars;

@@ -1,6 +1,4 @@
 // One client of the bench, in a process of its own: prints what it did and the CPU it took.
-import { WebSocket } from 'ws';
-
 import type { Driver, Scenario } from '../src/index.ts';
 
 const [library = '', kind = '', url = '', firstText = '0', countText = '0', socketsText = '15'] = process.argv.slice(2);
@@ -40,6 +38,7 @@ async function ours(): Promise<void> {
 
 /** What anybody would write by hand: the same frames, the reply parsed, the next one sent. */
 async function bareWs(calls: number): Promise<number> {
+  const { WebSocket } = await import('ws');
   let sent = 0;
   let done = 0;
   const args = { prompt: 'In one sentence: what does a semaphore protect?' };

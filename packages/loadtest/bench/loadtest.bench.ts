@@ -1,10 +1,10 @@
-import { allBars } from './bars.ts';
+import { addBars, allBars } from './bars.ts';
 import { buildClient, installPeers, judgeArtillery, measureArtillery, measureHttp, measureWs } from './clients.ts';
 import { accuracyTest, permitTests, stallTest } from './known-times.ts';
-import { startPeer } from './peer.ts';
-import { gateTests, memoryTest, nullAlarms } from './simulations.ts';
+import { simulate, startPeer } from './peer.ts';
 
-const isFull = process.argv.includes('--full');
+const flags = process.argv.slice(2);
+const isFull = flags.includes('--full');
 const started = performance.now();
 const seconds = (): string => ((performance.now() - started) / 1000).toFixed(0);
 const note = (what: string): void => console.log(`     ${what} at ${seconds()} s`);
@@ -12,20 +12,21 @@ const note = (what: string): void => console.log(`     ${what} at ${seconds()} s
 buildClient();
 installPeers();
 const peer = await startPeer();
-// One after another: clients that share the machine cost each other CPU time.
-await stallTest(peer);
-await accuracyTest(peer);
-note('permits');
-await permitTests(peer);
-note('clients');
+// What measures processor time has the machine for itself, one after another.
+note('clients over WebSocket');
 measureWs(peer);
+note('clients over HTTP');
 await measureHttp(peer);
 note('artillery');
 const artillery = await measureArtillery(peer);
-note('simulations');
-await nullAlarms();
-await gateTests();
-await memoryTest();
+// What follows mostly waits, as artillery now does for its telemetry; the simulations give way to all of it.
+note('known times and simulations');
+const simulated = simulate(flags);
+await stallTest(peer);
+await accuracyTest(peer);
+await permitTests(peer);
+note('the end of what runs beside');
+addBars(await simulated);
 judgeArtillery(await artillery.cost);
 peer.child.disconnect();
 

@@ -7,7 +7,7 @@ import { createStubServer } from '../src/index.ts';
 
 const PERMITS = { global: 5, session: 5, providers: { glm: 5, kimi: 5 } };
 const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
-let log: { arrivedAt: number; answeredAt: number }[] = [];
+let log: { tag: number; arrivedAt: number; answeredAt: number }[] = [];
 /** Calls answered over WebSocket. */
 let answered = 0;
 const ANSWER = JSON.stringify({ content: [{ type: 'text', text: 'done' }], timing: { queuedMs: 0, runMs: 0 } });
@@ -42,7 +42,7 @@ sockets.on('connection', (socket) => {
     const frame = JSON.parse(data.toString()) as {
       type: string;
       id: string;
-      arguments?: { simulate?: { serviceMs: number } };
+      arguments?: { simulate?: { serviceMs: number }; tag?: number };
     };
     if (frame.type === 'hello') {
       socket.send(
@@ -57,7 +57,7 @@ sockets.on('connection', (socket) => {
       socket.send(
         `{"type":"result","seq":${seq},"id":"${frame.id}","content":[{"type":"text","text":"done"}],"timing":{"queuedMs":0,"runMs":0}}`,
       );
-      if (log.length < 100_000) log.push({ arrivedAt, answeredAt: nowMs() });
+      if (log.length < 100_000) log.push({ tag: frame.arguments?.tag ?? -1, arrivedAt, answeredAt: nowMs() });
     };
     const delayMs = frame.arguments?.simulate?.serviceMs ?? 0;
     if (delayMs > 0) setTimeout(answer, delayMs);
@@ -65,8 +65,9 @@ sockets.on('connection', (socket) => {
   });
 });
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-const stub = await createStubServer({ limits: PERMITS, healthCheckMs: 0, pieces: 0 });
+const started = [0, 1].map(() => createStubServer({ limits: PERMITS, healthCheckMs: 0, pieces: 0 }));
+const stubs = (await Promise.all(started)).map(({ url, httpUrl }) => ({ url, httpUrl }));
 const address = server.address();
 const port = typeof address === 'object' && address !== null ? address.port : 0;
-process.stdout.write(`${JSON.stringify({ port, stubUrl: stub.url, stubHttpUrl: stub.httpUrl })}\n`);
+process.stdout.write(`${JSON.stringify({ port, stubs })}\n`);
 process.on('disconnect', () => process.exit());

@@ -1,3 +1,4 @@
+import { Column, f32, f64, Names, u16, u8 } from './column.ts';
 import { OUTCOMES, type Outcome } from './outcome.ts';
 
 /** One call that ended. Times are milliseconds; `NaN` stands for what did not happen or was not told. */
@@ -26,71 +27,6 @@ export interface CallRecord {
   warmup: boolean;
 }
 
-type Cells = Float64Array | Float32Array | Uint16Array | Uint8Array;
-const CHUNK_BITS = 13;
-const CHUNK = 2 ** CHUNK_BITS;
-
-/** Numbers by row. A chunk whose rows are all blank takes no memory. */
-class Column {
-  readonly #make: () => Cells;
-  readonly #blank: number;
-  readonly #chunks: (Cells | undefined)[] = [];
-
-  constructor(make: () => Cells, blank = 0) {
-    this.#make = make;
-    this.#blank = blank;
-  }
-
-  /** True when every row is blank. */
-  get isBlank(): boolean {
-    return this.#chunks.length === 0;
-  }
-
-  set(index: number, value: number): void {
-    const place = index & (CHUNK - 1);
-    const number = index >>> CHUNK_BITS;
-    const chunk = this.#chunks[number];
-    if (chunk !== undefined) chunk[place] = value;
-    else if (!Object.is(value, this.#blank)) this.#begin(number)[place] = value;
-  }
-
-  get(index: number): number {
-    const chunk = this.#chunks[index >>> CHUNK_BITS];
-    return chunk === undefined ? this.#blank : (chunk[index & (CHUNK - 1)] ?? this.#blank);
-  }
-
-  #begin(number: number): Cells {
-    const chunk = this.#make();
-    if (this.#blank !== 0) chunk.fill(this.#blank);
-    while (this.#chunks.length < number) this.#chunks.push(undefined);
-    this.#chunks[number] = chunk;
-    return chunk;
-  }
-}
-
-const f64 = (): Cells => new Float64Array(CHUNK);
-const f32 = (): Cells => new Float32Array(CHUNK);
-const u16 = (): Cells => new Uint16Array(CHUNK);
-const u8 = (): Cells => new Uint8Array(CHUNK);
-
-/** Small numbers for repeated texts. */
-class Names {
-  readonly #names: string[] = [''];
-  readonly #index = new Map<string, number>([['', 0]]);
-
-  indexOf(name: string): number {
-    const known = this.#index.get(name);
-    if (known !== undefined) return known;
-    const index = this.#names.push(name) - 1;
-    this.#index.set(name, index);
-    return index;
-  }
-
-  at(index: number): string {
-    return this.#names[index] ?? '';
-  }
-}
-
 const OUTCOME_INDEX: ReadonlyMap<Outcome, number> = new Map(OUTCOMES.map((outcome, index) => [outcome, index]));
 
 /** Calls to be read one after the other. */
@@ -100,12 +36,40 @@ export interface CallRecordSet extends Iterable<CallRecord> {
   at(index: number): CallRecord;
   /** False when no call has this time. */
   knows(time: RecordedTime): boolean;
+  /** A copy of one column, for what reads every call. */
+  column<N extends ColumnName>(name: N): CallColumns[N];
 }
+
+/** Columns that can be read as a whole. `outcome` and `provider` are small numbers; {@link OK} and {@link CLOSED} are outcomes. */
+export interface CallColumns {
+  due: Float64Array;
+  lagMs: Float32Array;
+  serviceMs: Float32Array;
+  firstEventMs: Float32Array;
+  firstTokenMs: Float32Array;
+  maxGapMs: Float32Array;
+  queuedMs: Float32Array;
+  askedMs: Float32Array;
+  tokens: Uint16Array;
+  entry: Uint8Array;
+  session: Uint16Array;
+  outcome: Uint8Array;
+  provider: Uint8Array;
+  forced: Uint8Array;
+}
+
+/** Name of a column. */
+export type ColumnName = keyof CallColumns;
+
+/** The outcome `ok` in the column `outcome`. */
+export const OK = OUTCOMES.indexOf('ok');
+/** The outcome `closed` in the column `outcome`. */
+export const CLOSED = OUTCOMES.indexOf('closed');
 
 /** Times that a record may lack. */
 export type RecordedTime = 'serviceMs' | 'firstEventMs' | 'firstTokenMs' | 'maxGapMs' | 'queuedMs' | 'askedMs';
 
-/** The columns of a table of calls: 47 bytes a row when nothing is blank. */
+/** The columns of a table of calls: 48 bytes a row when nothing is blank. */
 class Table {
   readonly due = new Column(f64);
   readonly lagMs = new Column(f32, Number.NaN);
@@ -121,13 +85,11 @@ class Table {
   readonly outcome = new Column(u8);
   readonly code = new Column(u16);
   readonly provider = new Column(u8);
-  readonly flags = new Column(u8);
+  readonly forced = new Column(u8);
+  readonly warmup = new Column(u8);
   readonly codes = new Names();
   readonly providers = new Names();
 }
-
-const FORCED = 1;
-const WARMUP = 2;
 
 /** One row of the table, read where it lies. */
 class Row implements CallRecord {
@@ -181,10 +143,10 @@ class Row implements CallRecord {
     return this.#table.providers.at(this.#table.provider.get(this.index));
   }
   get forced(): boolean {
-    return (this.#table.flags.get(this.index) & FORCED) !== 0;
+    return this.#table.forced.get(this.index) !== 0;
   }
   get warmup(): boolean {
-    return (this.#table.flags.get(this.index) & WARMUP) !== 0;
+    return this.#table.warmup.get(this.index) !== 0;
   }
 }
 
@@ -201,6 +163,11 @@ export class CallRecords implements CallRecordSet {
 
   knows(time: RecordedTime): boolean {
     return !this.#table[time].isBlank;
+  }
+
+  column<N extends ColumnName>(name: N, rows?: Uint32Array): CallColumns[N] {
+    const columns: { [K in ColumnName]: Column<CallColumns[K]> } = this.#table;
+    return rows ? columns[name].pick(rows) : columns[name].toArray(this.#length);
   }
 
   add(record: CallRecord): void {
@@ -222,7 +189,8 @@ export class CallRecords implements CallRecordSet {
     table.outcome.set(index, OUTCOME_INDEX.get(record.outcome) ?? 0);
     table.code.set(index, table.codes.indexOf(record.code));
     table.provider.set(index, table.providers.indexOf(record.provider));
-    table.flags.set(index, (record.forced ? FORCED : 0) | (record.warmup ? WARMUP : 0));
+    table.forced.set(index, record.forced ? 1 : 0);
+    table.warmup.set(index, record.warmup ? 1 : 0);
   }
 
   at(index: number): CallRecord {
@@ -237,10 +205,11 @@ export class CallRecords implements CallRecordSet {
   /** The calls that were due after the warm-up. */
   measured(): CallRecordSet {
     if (this.#warmups === 0) return this;
+    const isWarmup = this.#table.warmup.toArray(this.#length);
     const places = new Uint32Array(this.#length - this.#warmups);
     let length = 0;
-    for (let index = 0; index < this.#length; index += 1) {
-      if (this.at(index).warmup) continue;
+    for (let index = 0; index < isWarmup.length; index += 1) {
+      if (isWarmup[index] !== 0) continue;
       places[length] = index;
       length += 1;
     }
@@ -249,10 +218,10 @@ export class CallRecords implements CallRecordSet {
 }
 
 class SelectedRecords implements CallRecordSet {
-  readonly #records: CallRecordSet;
+  readonly #records: CallRecords;
   readonly #places: Uint32Array;
 
-  constructor(records: CallRecordSet, places: Uint32Array) {
+  constructor(records: CallRecords, places: Uint32Array) {
     this.#records = records;
     this.#places = places;
   }
@@ -267,6 +236,10 @@ class SelectedRecords implements CallRecordSet {
 
   knows(time: RecordedTime): boolean {
     return this.#records.knows(time);
+  }
+
+  column<N extends ColumnName>(name: N): CallColumns[N] {
+    return this.#records.column(name, this.#places);
   }
 
   *[Symbol.iterator](): Generator<CallRecord> {

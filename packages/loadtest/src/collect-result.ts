@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 
-import type { CallRecord, CallRecords, CallRecordSet } from './call-records.ts';
+import { OK, type CallRecord, type CallRecords, type CallRecordSet } from './call-records.ts';
 import { round, summariseGroups } from './group-summary.ts';
 import type { LoadRun } from './load-run.ts';
 import { recoveryOf, type InjectedFault } from './recovery.ts';
@@ -122,10 +122,11 @@ function metaOf({ options, startedAt, seed, loadAverage }: EndedRun): RunResult[
 /** Throughput counts what ended inside the measured time, whenever it was due. */
 function goodEndsBetween(records: CallRecordSet, fromMs: number, toMs: number): number {
   let ends = 0;
-  for (let row = 0; row < records.length; row += 1) {
-    const { outcome, due, lagMs, serviceMs } = records.at(row);
-    const end = due + lagMs + serviceMs;
-    if (outcome === 'ok' && end > fromMs && end <= toMs) ends += 1;
+  const [due, lags, services] = [records.column('due'), records.column('lagMs'), records.column('serviceMs')];
+  const outcomes = records.column('outcome');
+  for (let row = 0; row < due.length; row += 1) {
+    const end = (due[row] ?? 0) + (lags[row] ?? 0) + (services[row] ?? 0);
+    if (outcomes[row] === OK && end > fromMs && end <= toMs) ends += 1;
   }
   return ends;
 }
@@ -141,9 +142,9 @@ function groupsOf(
   const sessionNames = Array.from({ length: MAX_SESSION_ROWS }, (_, index) => String(index + 1));
   const [[totals] = [], byTool = [], bySession = [], byProvider = []] = summariseGroups(records, [
     { nameOf: () => ALL, names: [ALL] },
-    { nameOf: toolOf, names: [...new Set(mix.map(({ tool }) => tool))] },
-    { nameOf: sessionOf, names: sessionNames.slice(0, sessions) },
-    { nameOf: ({ provider }) => (provider === '' ? undefined : provider) },
+    { key: 'entry', nameOf: toolOf, names: [...new Set(mix.map(({ tool }) => tool))] },
+    { key: 'session', nameOf: sessionOf, names: sessionNames.slice(0, sessions) },
+    { key: 'provider', nameOf: ({ provider }) => (provider === '' ? undefined : provider) },
   ]);
   if (!totals) throw new Error('a group of every call cannot be missing');
   return { totals, byTool, bySession, byProvider };

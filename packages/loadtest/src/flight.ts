@@ -15,33 +15,30 @@ export interface FlightOwner {
   finish(flight: Flight, end: CallEnd): void;
 }
 
-/** One call from its plan to its record. */
+/** When the parts of an answer came. */
+interface Parts {
+  firstEventMs: number;
+  firstTokenMs: number;
+  maxGapMs: number;
+  lastPieceAt: number;
+  tokens: number;
+}
+
+/** One call from its plan to its record. There are as many as calls: what can be derived takes no field. */
 export class Flight implements CallSink, CallRecord {
   readonly due: number;
-  lagMs = Number.NaN;
-  serviceMs = Number.NaN;
-  firstEventMs = Number.NaN;
-  firstTokenMs = Number.NaN;
-  maxGapMs = Number.NaN;
-  queuedMs = Number.NaN;
-  readonly askedMs: number;
-  tokens = 0;
-  readonly entry: number;
-  readonly session: number;
-  outcome: Outcome = 'censored';
-  code = '';
-  readonly provider: string;
-  readonly forced: boolean;
-  readonly warmup: boolean;
   readonly call: PlannedCall;
   readonly link: SessionLink;
   readonly onEnd: OnEnd;
   readonly #owner: FlightOwner;
   sentAt = Number.NaN;
-  lastPieceAt = Number.NaN;
+  serviceMs = Number.NaN;
+  queuedMs = Number.NaN;
+  outcome: Outcome = 'censored';
+  code = '';
   handle = 0;
-  timer: Cancel | undefined;
   abandonTimer: Cancel | undefined;
+  #parts: Parts | undefined;
 
   constructor(owner: FlightOwner, link: SessionLink, due: number, call: PlannedCall, onEnd: OnEnd) {
     this.#owner = owner;
@@ -49,31 +46,66 @@ export class Flight implements CallSink, CallRecord {
     this.due = due;
     this.call = call;
     this.onEnd = onEnd;
-    this.askedMs = call.serviceMs ?? Number.NaN;
-    this.entry = call.entry;
-    this.session = link.index;
-    this.provider = call.provider ?? '';
-    this.forced = call.forcedTimeout;
-    this.warmup = due < owner.warmupMs;
+  }
+
+  get lagMs(): number {
+    return this.sentAt - this.due;
+  }
+  get firstEventMs(): number {
+    return this.#parts?.firstEventMs ?? Number.NaN;
+  }
+  get firstTokenMs(): number {
+    return this.#parts?.firstTokenMs ?? Number.NaN;
+  }
+  get maxGapMs(): number {
+    return this.#parts?.maxGapMs ?? Number.NaN;
+  }
+  get tokens(): number {
+    return this.#parts?.tokens ?? 0;
+  }
+  get askedMs(): number {
+    return this.call.serviceMs ?? Number.NaN;
+  }
+  get entry(): number {
+    return this.call.entry;
+  }
+  get session(): number {
+    return this.link.index;
+  }
+  get provider(): string {
+    return this.call.provider ?? '';
+  }
+  get forced(): boolean {
+    return this.call.forcedTimeout;
+  }
+  get warmup(): boolean {
+    return this.due < this.#owner.warmupMs;
   }
 
   event(): void {
-    if (Number.isNaN(this.firstEventMs)) this.firstEventMs = this.#owner.now() - this.sentAt;
+    this.#parts ??= { ...NO_PIECE, firstEventMs: this.#owner.now() - this.sentAt };
   }
 
   piece(tokens: number): void {
     const now = this.#owner.now();
-    if (Number.isNaN(this.firstEventMs)) this.firstEventMs = now - this.sentAt;
-    if (Number.isNaN(this.firstTokenMs)) this.firstTokenMs = now - this.sentAt;
-    else this.maxGapMs = Math.max(Number.isNaN(this.maxGapMs) ? 0 : this.maxGapMs, now - this.lastPieceAt);
-    this.lastPieceAt = now;
-    this.tokens += tokens;
+    const parts = (this.#parts ??= { ...NO_PIECE, firstEventMs: now - this.sentAt });
+    if (Number.isNaN(parts.firstTokenMs)) parts.firstTokenMs = now - this.sentAt;
+    else parts.maxGapMs = Math.max(Number.isNaN(parts.maxGapMs) ? 0 : parts.maxGapMs, now - parts.lastPieceAt);
+    parts.lastPieceAt = now;
+    parts.tokens += tokens;
   }
 
   end(end: CallEnd): void {
     this.#owner.finish(this, end);
   }
 }
+
+const NO_PIECE = {
+  firstTokenMs: Number.NaN,
+  maxGapMs: Number.NaN,
+  lastPieceAt: Number.NaN,
+  tokens: 0,
+};
 
 /** The record of a call that was due and never sent. */
 export function unsentRecord(unsent: {

@@ -1,7 +1,7 @@
-import type { CallRecord, CallRecordSet, RecordedTime } from './call-records.ts';
-import { isLost, isTimeout, noOutcomes } from './outcome.ts';
+import { OK, type CallRecord, type CallRecordSet, type RecordedTime } from './call-records.ts';
 import type { GroupSummary, LatencySummary } from './run-result.ts';
 import { kaplanMeier, nearestRank, percentileOf, sampleFloor, survivalPercentile } from './statistics.ts';
+import { Tally } from './tally.ts';
 
 /** Percentiles of every report, as shares. */
 export const PERCENTILES = [0.5, 0.9, 0.95, 0.99] as const;
@@ -52,57 +52,43 @@ export function round(value: number): number {
   return Math.round(value * 1000) / 1000;
 }
 
-/** A time of a call that ended well, and the recorded time without which no call has it. */
+type Latency = keyof GroupSummary['latency'];
+
+/** A time of calls that ended well, and the recorded time without which no call has it. */
 const TIMES: readonly {
-  kind: keyof GroupSummary['latency'];
+  kind: Latency;
   needs: RecordedTime;
-  of: (record: CallRecord) => number;
+  /** Writes the time of every call, `NaN` where it has none. */
+  fill: (times: Float64Array, records: CallRecordSet) => void;
 }[] = [
-  { kind: 'service', needs: 'serviceMs', of: ({ serviceMs }) => serviceMs },
-  { kind: 'response', needs: 'serviceMs', of: (record) => record.lagMs + record.serviceMs },
-  { kind: 'firstEvent', needs: 'firstEventMs', of: ({ firstEventMs }) => firstEventMs },
-  { kind: 'firstToken', needs: 'firstTokenMs', of: ({ firstTokenMs }) => firstTokenMs },
-  { kind: 'maxGap', needs: 'maxGapMs', of: ({ maxGapMs }) => maxGapMs },
-  { kind: 'perToken', needs: 'firstTokenMs', of: perTokenMs },
-  { kind: 'queued', needs: 'queuedMs', of: ({ queuedMs }) => queuedMs },
-  { kind: 'overhead', needs: 'askedMs', of: (record) => record.serviceMs - record.askedMs },
+  { kind: 'service', needs: 'serviceMs', fill: (times, records) => times.set(records.column('serviceMs')) },
+  { kind: 'response', needs: 'serviceMs', fill: fillResponse },
+  { kind: 'firstEvent', needs: 'firstEventMs', fill: (times, records) => times.set(records.column('firstEventMs')) },
+  { kind: 'firstToken', needs: 'firstTokenMs', fill: (times, records) => times.set(records.column('firstTokenMs')) },
+  { kind: 'maxGap', needs: 'maxGapMs', fill: (times, records) => times.set(records.column('maxGapMs')) },
+  { kind: 'perToken', needs: 'firstTokenMs', fill: fillPerToken },
+  { kind: 'queued', needs: 'queuedMs', fill: (times, records) => times.set(records.column('queuedMs')) },
+  { kind: 'overhead', needs: 'askedMs', fill: fillOverhead },
 ];
 
-function perTokenMs({ tokens, serviceMs, firstTokenMs }: CallRecord): number {
-  return tokens > 1 ? (serviceMs - firstTokenMs) / (tokens - 1) : Number.NaN;
+function fillResponse(times: Float64Array, records: CallRecordSet): void {
+  times.set(records.column('serviceMs'));
+  const lags = records.column('lagMs');
+  for (let row = 0; row < times.length; row += 1) times[row] = (lags[row] ?? 0) + (times[row] ?? 0);
 }
 
-/** Counts of one group, and the ages of its calls that were cut off. */
-class Tally {
-  readonly outcomes = noOutcomes();
-  readonly codes = new Map<string, number>();
-  calls = 0;
-  lost = 0;
-  timeouts = 0;
-  unexpected = 0;
-  readonly cutService: number[] = [];
-  readonly cutResponse: number[] = [];
+function fillOverhead(times: Float64Array, records: CallRecordSet): void {
+  times.set(records.column('serviceMs'));
+  const asked = records.column('askedMs');
+  for (let row = 0; row < times.length; row += 1) times[row] = (times[row] ?? 0) - (asked[row] ?? 0);
+}
 
-  add(record: CallRecord): void {
-    const { outcome } = record;
-    this.calls += 1;
-    this.outcomes[outcome] += 1;
-    if (!isExpected(record)) this.unexpected += 1;
-    if (outcome === 'ok') return;
-    if (isLost(outcome)) this.lost += 1;
-    const isOverTime = isTimedOut(record);
-    if (isOverTime) this.timeouts += 1;
-    const code = record.code === '' ? outcome : `${outcome}(${record.code})`;
-    this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
-    if ((!isOverTime && outcome !== 'censored') || Number.isNaN(record.serviceMs)) return;
-    this.cutService.push(record.serviceMs);
-    this.cutResponse.push(record.lagMs + record.serviceMs);
-  }
-
-  build(name: string, latency: GroupSummary['latency']): GroupSummary {
-    const { calls, outcomes, lost, timeouts, unexpected } = this;
-    const codes = Object.fromEntries([...this.codes].sort(([a], [b]) => (a < b ? -1 : 1)));
-    return { name, calls, outcomes, codes, lost, timeouts, unexpected, latency };
+function fillPerToken(times: Float64Array, records: CallRecordSet): void {
+  times.set(records.column('serviceMs'));
+  const [first, tokens] = [records.column('firstTokenMs'), records.column('tokens')];
+  for (let row = 0; row < times.length; row += 1) {
+    const count = tokens[row] ?? 0;
+    times[row] = count > 1 ? ((times[row] ?? 0) - (first[row] ?? 0)) / (count - 1) : Number.NaN;
   }
 }
 
@@ -110,51 +96,84 @@ class Tally {
 export interface Grouping {
   /** Groups that come first, and are there without any call; others follow as they are met. */
   names?: readonly string[];
-  /** Group of a call; `undefined` for none. */
+  /** Calls with the same number here are in one group; absent: all calls are. */
+  key?: 'entry' | 'session' | 'provider';
+  /** Group of a call; `undefined` for none. Asked once for each key. */
   nameOf: (record: CallRecord) => string | undefined;
 }
 
+const NO_GROUP = -1;
+
 class Groups {
-  readonly names: string[];
-  readonly tallies: Tally[];
-  readonly latencies: GroupSummary['latency'][] = [];
+  readonly #names: string[];
+  readonly #tallies: Tally[];
+  readonly #latencies: GroupSummary['latency'][];
   /** Group of each call that ended well, from 1; 0 for the others. */
-  readonly places: Uint16Array;
+  readonly #places: Uint16Array;
   /** Where the stretch of each group begins in an array of all calls that ended well. */
-  readonly starts: number[] = [];
-  readonly #index: Map<string, number>;
-  readonly #nameOf: Grouping['nameOf'];
+  readonly #starts: number[] = [];
+  /** The group that has every call, if one does. */
+  readonly #whole: number;
 
-  constructor({ names = [], nameOf }: Grouping, length: number) {
-    this.names = [...names];
-    this.tallies = names.map(() => new Tally());
-    this.places = new Uint16Array(length);
-    this.#index = new Map(names.map((name, index) => [name, index]));
-    this.#nameOf = nameOf;
-  }
-
-  add(record: CallRecord, row: number): void {
-    const name = this.#nameOf(record);
-    if (name === undefined) return;
-    const place = this.#index.get(name) ?? this.#begin(name);
-    this.tallies[place]?.add(record);
-    if (record.outcome === 'ok') this.places[row] = place + 1;
-  }
-
-  /** Every call has been added. */
-  close(): void {
+  constructor(records: CallRecordSet, { names = [], key, nameOf }: Grouping) {
+    this.#names = [...names];
+    this.#tallies = names.map(() => new Tally());
+    this.#places = new Uint16Array(records.length);
+    this.#count(records, key === undefined ? new Uint8Array(records.length) : records.column(key), nameOf);
+    this.#latencies = this.#tallies.map(() => ({}));
+    this.#whole = this.#tallies.findIndex(({ calls }) => calls === records.length);
     let start = 0;
-    for (const { outcomes } of this.tallies) {
-      this.starts.push(start);
-      this.latencies.push({});
+    for (const { outcomes } of this.#tallies) {
+      this.#starts.push(start);
       start += outcomes.ok;
     }
   }
 
-  /** Sums up one kind of time, given for each call and `NaN` where it has none; `scratch` has room for all. */
-  summarise(kind: keyof GroupSummary['latency'], times: Float64Array, scratch: Float64Array): void {
-    const { places, tallies, starts, latencies } = this;
-    const ends = Uint32Array.from(starts);
+  #count(records: CallRecordSet, keys: Uint8Array | Uint16Array, nameOf: Grouping['nameOf']): void {
+    const [outcomes, forced] = [records.column('outcome'), records.column('forced')];
+    const [places, tallies] = [this.#places, this.#tallies];
+    const placeOf: number[] = [];
+    const plain: number[] = [];
+    for (let row = 0; row < keys.length; row += 1) {
+      const key = keys[row] ?? 0;
+      const place = (placeOf[key] ??= this.#placeOf(nameOf(records.at(row))));
+      if (place === NO_GROUP) continue;
+      const isGood = outcomes[row] === OK;
+      if (isGood) places[row] = place + 1;
+      if (isGood && forced[row] === 0) plain[place] = (plain[place] ?? 0) + 1;
+      else tallies[place]?.add(records.at(row));
+    }
+    for (const [place, tally] of tallies.entries()) tally.addPlain(plain[place] ?? 0);
+  }
+
+  /**
+   * Sums up one kind of time, given for each call and `NaN` where it has none; `scratch` has room for all. Returns the
+   * summary of every call, which the next grouping need not make again.
+   */
+  summarise(kind: Latency, times: Float64Array, scratch: Float64Array, ofAll?: LatencySummary): typeof ofAll {
+    if (this.#whole !== -1 && ofAll) {
+      this.#set(this.#whole, kind, ofAll);
+      return ofAll;
+    }
+    const starts = this.#starts;
+    const ends = this.#partition(times, scratch);
+    for (const [place, { cutService, cutResponse }] of this.#tallies.entries()) {
+      const cut = kind === 'service' ? cutService : kind === 'response' ? cutResponse : [];
+      const summary = summariseSorted(scratch.subarray(starts[place], ends[place]).sort(), cut);
+      if (summary) this.#set(place, kind, summary);
+    }
+    return this.#latencies[this.#whole]?.[kind] ?? ofAll;
+  }
+
+  #set(place: number, kind: Latency, summary: LatencySummary): void {
+    const latency = this.#latencies[place];
+    if (latency) latency[kind] = summary;
+  }
+
+  /** Puts the times of each group side by side; returns where each stretch ends. */
+  #partition(times: Float64Array, scratch: Float64Array): Uint32Array {
+    const places = this.#places;
+    const ends = Uint32Array.from(this.#starts);
     for (let row = 0; row < times.length; row += 1) {
       const place = (places[row] ?? 0) - 1;
       const time = times[row] ?? Number.NaN;
@@ -163,57 +182,33 @@ class Groups {
       scratch[end] = time;
       ends[place] = end + 1;
     }
-    for (const [place, { cutService, cutResponse }] of tallies.entries()) {
-      const cut = kind === 'service' ? cutService : kind === 'response' ? cutResponse : [];
-      const summary = summariseSorted(scratch.subarray(starts[place], ends[place]).sort(), cut);
-      const latency = latencies[place];
-      if (summary && latency) latency[kind] = summary;
-    }
+    return ends;
   }
 
   build(): GroupSummary[] {
-    return this.tallies.map((tally, place) => tally.build(this.names[place] ?? '', this.latencies[place] ?? {}));
+    return this.#tallies.map((tally, place) => tally.build(this.#names[place] ?? '', this.#latencies[place] ?? {}));
   }
 
-  #begin(name: string): number {
-    const place = this.tallies.push(new Tally()) - 1;
-    this.names.push(name);
-    this.#index.set(name, place);
-    return place;
+  #placeOf(name: string | undefined): number {
+    if (name === undefined) return NO_GROUP;
+    const known = this.#names.indexOf(name);
+    if (known !== -1) return known;
+    this.#names.push(name);
+    return this.#tallies.push(new Tally()) - 1;
   }
 }
 
-/** Sums up calls in several ways at once, in memory of 24 bytes a call and little more: a run may have a million. */
+/** Sums up calls in several ways at once, in memory of 40 bytes a call and little more: a run may have a million. */
 export function summariseGroups(records: CallRecordSet, groupings: readonly Grouping[]): GroupSummary[][] {
   const { length } = records;
-  const all = groupings.map((grouping) => new Groups(grouping, length));
-  for (let row = 0; row < length; row += 1) {
-    const record = records.at(row);
-    for (const groups of all) groups.add(record, row);
-  }
-  for (const groups of all) groups.close();
+  const all = groupings.map((grouping) => new Groups(records, grouping));
   const times = new Float64Array(length);
   const scratch = new Float64Array(length);
-  for (const { kind, needs, of } of TIMES) {
+  for (const { kind, needs, fill } of TIMES) {
     if (!records.knows(needs)) continue;
-    for (let row = 0; row < length; row += 1) times[row] = of(records.at(row));
-    for (const groups of all) groups.summarise(kind, times, scratch);
+    fill(times, records);
+    let ofAll: LatencySummary | undefined;
+    for (const groups of all) ofAll = groups.summarise(kind, times, scratch, ofAll);
   }
   return all.map((groups) => groups.build());
-}
-
-/** True for a time-out on either side, and for a workflow that stopped at its deadline. */
-export function isTimedOut({ outcome, code }: Pick<CallRecord, 'outcome' | 'code'>): boolean {
-  return isTimeout(outcome) || (outcome === 'stopped' && code === 'deadline');
-}
-
-/** True when a call ended as the scenario allows: well, refused with a typed code, given up on purpose, or timed out by force. */
-export function isExpected(record: Pick<CallRecord, 'outcome' | 'code' | 'forced'>): boolean {
-  const { outcome, forced } = record;
-  if (outcome === 'rejected' || outcome === 'cancelled') return true;
-  return forced ? outcome === 'timeout_server' || isStoppedAtDeadline(record) : outcome === 'ok';
-}
-
-function isStoppedAtDeadline({ outcome, code }: Pick<CallRecord, 'outcome' | 'code'>): boolean {
-  return outcome === 'stopped' && code === 'deadline';
 }

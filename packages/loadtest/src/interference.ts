@@ -1,9 +1,14 @@
 import { systemClock, sleep, type Clock } from './clock.ts';
-import type { Connection, Driver, PlannedCall } from './driver.ts';
+import { ClientWatch } from './client-watch.ts';
+import type { Driver } from './driver.ts';
 import { detectableEffect, signFlipP } from './exact-tests.ts';
 import { formatMs } from './duration.ts';
+import { interferenceChecks } from './interference-checks.ts';
+import { Aggressor, Victim, type BlockTimes } from './interference-sessions.ts';
 import { LoadTestError } from './load-test-error.ts';
 import { createRandom } from './random.ts';
+import type { SelfCheck } from './run-result.ts';
+import { LONGEST_STALL_MS } from './self-checks.ts';
 import { medianOf, meanOfValues } from './statistics.ts';
 
 /** How the experiment is set up. Durations are milliseconds. */
@@ -35,6 +40,8 @@ export interface InterferenceOptions {
    * within it is `within_bound`. @defaultValue 0: nothing is shared
    */
   allowedMs?: number;
+  /** A stall of the load tester itself, in milliseconds, that voids the test. @defaultValue 180 */
+  maxStallMs?: number;
   signal?: AbortSignal;
 }
 
@@ -54,15 +61,16 @@ export interface InterferenceResult {
   sharing: 'provider' | 'global';
   /** The effect that this experiment would have found four times out of five, in milliseconds. */
   detectableMs: number;
-  /** `within_bound`: slower beyond chance, and by no more than `allowedMs`. */
-  verdict: 'interference' | 'within_bound' | 'none_found' | 'undecided';
+  /** `within_bound`: slower beyond chance, and by no more than `allowedMs`. `void`: the client was at fault, see `selfChecks`. */
+  verdict: 'interference' | 'within_bound' | 'none_found' | 'undecided' | 'void';
+  /** What the client found out about itself. */
+  selfChecks: SelfCheck[];
   victimCalls: number;
   aggressorCalls: number;
   failures: number;
 }
 
-const PROMPT = { prompt: 'ping' };
-const DEADLINE_MS = 60_000;
+const DEFAULT_BLOCK_MS = 700;
 
 /**
  * Asks whether one session suffers from another: the victim calls evenly all the time, the aggressor floods in one block of
@@ -75,12 +83,10 @@ export async function testInterference(options: InterferenceOptions): Promise<In
     driver,
     clock = systemClock,
     pairs = 12,
-    blockMs = 700,
     alpha = 0.01,
-    seed = 42,
-    signal,
     tolerance = 0,
     allowedMs = 0,
+    maxStallMs = LONGEST_STALL_MS,
   } = options;
   const smallestP = 2 / 2 ** pairs;
   if (pairs > 20 || smallestP > alpha) {
@@ -89,47 +95,83 @@ export async function testInterference(options: InterferenceOptions): Promise<In
       `pairs must be at most 20 and enough for alpha ${alpha} (smallest p ${smallestP.toPrecision(2)}), got ${pairs}`,
     );
   }
-  const coin = createRandom(seed, 'blocks');
   const victim = new Victim(await driver.connect(0, () => undefined), clock, options);
   const aggressor = new Aggressor(await driver.connect(1, () => undefined), clock, options);
-  const found: InterferenceResult['pairs'] = [];
-  for (let pair = 0; pair < pairs; pair += 1) {
-    if (signal?.aborted) break;
-    const first = coin.next() < 0.5 ? 'with' : 'without';
-    const one = await block(first === 'with', { victim, aggressor, clock, blockMs, options });
-    const two = await block(first !== 'with', { victim, aggressor, clock, blockMs, options });
-    const [withMs, withoutMs] = first === 'with' ? [one, two] : [two, one];
-    if (withMs !== undefined && withoutMs !== undefined) found.push({ withMs, withoutMs, first });
-  }
+  const watch = new ClientWatch(clock);
+  const found = await runPairs(options, pairs, { victim, aggressor, clock });
+  const client = watch.stop();
   await Promise.all([victim.close(), aggressor.close()]);
   await driver.close?.();
-  const differences = found.map(({ withMs, withoutMs }) => withMs - withoutMs);
-  const effectMs = meanOfValues(differences);
-  const p = signFlipP(differences);
-  const effect = effectMs / Math.max(1e-9, meanOfValues(found.map(({ withoutMs }) => withoutMs)));
-  const isDecided = found.length > 0 && 2 / 2 ** found.length <= alpha;
-  const isSlower = p < alpha && effect > tolerance;
+  const rule = { alpha, tolerance, allowedMs };
+  const judged = judge(found, rule);
+  // What the client's own lateness did to the send and to the read of each call is taken off.
+  const isOwnFault = judged.verdict === 'interference' && judge(found.map(withoutLag), rule).verdict !== 'interference';
+  const selfChecks = interferenceChecks({ found, client, judged, isOwnFault, maxStallMs });
   return {
-    pairs: found,
-    effectMs,
-    effect,
-    p,
-    alpha,
-    tolerance,
-    allowedMs,
+    pairs: found.map(({ withMs, withoutMs, first }) => ({ withMs, withoutMs, first })),
+    ...judged,
+    ...rule,
     sharing: options.victim.provider === options.aggressor.provider ? 'provider' : 'global',
-    detectableMs: detectableEffect(differences, alpha),
-    verdict: !isDecided
-      ? 'undecided'
-      : !isSlower
-        ? 'none_found'
-        : effectMs > allowedMs
-          ? 'interference'
-          : 'within_bound',
+    verdict: selfChecks.some(({ status }) => status === 'fail') ? 'void' : judged.verdict,
+    selfChecks,
     victimCalls: victim.calls,
     aggressorCalls: aggressor.calls,
     failures: victim.failures,
   };
+}
+
+/** A pair of blocks, and how late the client itself was in each. */
+export interface MeasuredPair {
+  withMs: number;
+  withoutMs: number;
+  first: 'with' | 'without';
+  lagWithMs: number;
+  lagWithoutMs: number;
+  /** Every send lag of both blocks. */
+  lags: number[];
+}
+
+async function runPairs(options: InterferenceOptions, pairs: number, sessions: Sessions): Promise<MeasuredPair[]> {
+  const coin = createRandom(options.seed ?? 42, 'blocks');
+  const found: MeasuredPair[] = [];
+  for (let pair = 0; pair < pairs && !options.signal?.aborted; pair += 1) {
+    const first = coin.next() < 0.5 ? 'with' : 'without';
+    const one = await block(first === 'with', options, sessions);
+    const two = await block(first !== 'with', options, sessions);
+    const [flooded, quiet] = first === 'with' ? [one, two] : [two, one];
+    const [withMs, withoutMs] = [medianOf(flooded.responses), medianOf(quiet.responses)];
+    if (withMs === undefined || withoutMs === undefined) continue;
+    found.push({
+      withMs,
+      withoutMs,
+      first,
+      lagWithMs: meanOfValues(flooded.lags),
+      lagWithoutMs: meanOfValues(quiet.lags),
+      lags: [...flooded.lags, ...quiet.lags],
+    });
+  }
+  return found;
+}
+
+function withoutLag(pair: MeasuredPair): MeasuredPair {
+  return { ...pair, withMs: pair.withMs - 2 * (pair.lagWithMs - pair.lagWithoutMs) };
+}
+
+/** What the pairs say about the target. */
+export type Judged = Pick<InterferenceResult, 'effectMs' | 'effect' | 'p' | 'detectableMs' | 'verdict'>;
+
+function judge(
+  found: readonly MeasuredPair[],
+  { alpha, tolerance, allowedMs }: { alpha: number; tolerance: number; allowedMs: number },
+): Judged {
+  const differences = found.map(({ withMs, withoutMs }) => withMs - withoutMs);
+  const effectMs = meanOfValues(differences);
+  const p = signFlipP(differences);
+  const effect = effectMs / Math.max(1e-9, meanOfValues(found.map(({ withoutMs }) => withoutMs)));
+  const base = { effectMs, effect, p, detectableMs: detectableEffect(differences, alpha) };
+  if (found.length === 0 || 2 / 2 ** found.length > alpha) return { ...base, verdict: 'undecided' };
+  if (p >= alpha || effect <= tolerance) return { ...base, verdict: 'none_found' };
+  return { ...base, verdict: effectMs > allowedMs ? 'interference' : 'within_bound' };
 }
 
 /**
@@ -148,142 +190,22 @@ export function describeSharing({ sharing, allowedMs }: Pick<InterferenceResult,
     : `Victim and aggressor call one provider and share its permits, for which a fair queue lets one wait up to ${formatMs(allowedMs)}.`;
 }
 
-interface Block {
+interface Sessions {
   victim: Victim;
   aggressor: Aggressor;
   clock: Clock;
-  blockMs: number;
-  options: InterferenceOptions;
 }
 
-/** Returns the median response of the victim's calls that were due after the block had settled. */
+/** Returns the times of the victim's calls that were due after the block had settled. */
 async function block(
   isFlooded: boolean,
-  { victim, aggressor, clock, blockMs, options }: Block,
-): Promise<number | undefined> {
-  const settleMs = options.settleMs ?? blockMs / 7;
+  { blockMs = DEFAULT_BLOCK_MS, settleMs = blockMs / 7 }: InterferenceOptions,
+  { victim, aggressor, clock }: Sessions,
+): Promise<BlockTimes> {
   if (isFlooded) aggressor.start();
   else await aggressor.stop();
-  const responses = await victim.callFor(blockMs, settleMs);
+  const times = await victim.callFor(blockMs, settleMs);
   if (isFlooded) await aggressor.stop();
   await sleep(clock, 0);
-  return medianOf(responses);
-}
-
-class Victim {
-  calls = 0;
-  failures = 0;
-  readonly #connection: Connection;
-  readonly #clock: Clock;
-  readonly #call: PlannedCall;
-  readonly #gapMs: number;
-
-  constructor(connection: Connection, clock: Clock, { victim }: InterferenceOptions) {
-    this.#connection = connection;
-    this.#clock = clock;
-    this.#call = planned(victim);
-    this.#gapMs = 1000 / victim.perSecond;
-  }
-
-  /** Calls on an absolute schedule for the length of a block and waits for the answers. */
-  callFor(blockMs: number, settleMs: number): Promise<number[]> {
-    const clock = this.#clock;
-    const start = clock.now();
-    const responses: number[] = [];
-    let open = 0;
-    let isOver = false;
-    return new Promise((resolve) => {
-      const maybeEnd = (): void => {
-        if (isOver && open === 0) resolve(responses);
-      };
-      const turn = (index: number): void => {
-        const due = start + index * this.#gapMs;
-        if (due >= start + blockMs) {
-          isOver = true;
-          maybeEnd();
-          return;
-        }
-        open += 1;
-        this.calls += 1;
-        this.#connection.send(this.#call, {
-          event: () => undefined,
-          piece: () => undefined,
-          end: ({ outcome }) => {
-            open -= 1;
-            if (outcome !== 'ok') this.failures += 1;
-            else if (due - start >= settleMs) responses.push(clock.now() - due);
-            maybeEnd();
-          },
-        });
-        clock.at(due + this.#gapMs, () => turn(index + 1));
-      };
-      turn(0);
-    });
-  }
-
-  close(): Promise<void> {
-    return this.#connection.close();
-  }
-}
-
-class Aggressor {
-  calls = 0;
-  readonly #connection: Connection;
-  readonly #clock: Clock;
-  readonly #call: PlannedCall;
-  readonly #inFlight: number;
-  readonly #handles = new Set<number>();
-  #runs = false;
-
-  constructor(connection: Connection, clock: Clock, { aggressor }: InterferenceOptions) {
-    this.#connection = connection;
-    this.#clock = clock;
-    this.#call = planned(aggressor);
-    this.#inFlight = aggressor.inFlight;
-  }
-
-  start(): void {
-    this.#runs = true;
-    for (let slot = 0; slot < this.#inFlight; slot += 1) this.#next();
-  }
-
-  /** Stops calling and gives up what is still in flight, so that nothing reaches into the next block. */
-  async stop(): Promise<void> {
-    this.#runs = false;
-    for (const handle of this.#handles) this.#connection.abandon(handle, 'cancelled');
-    this.#handles.clear();
-    await sleep(this.#clock, 0);
-  }
-
-  close(): Promise<void> {
-    return this.#connection.close();
-  }
-
-  #next(): void {
-    if (!this.#runs) return;
-    this.calls += 1;
-    const handle = this.#connection.send(this.#call, {
-      event: () => undefined,
-      piece: () => undefined,
-      end: ({ outcome }) => {
-        this.#handles.delete(handle);
-        if (outcome === 'ok') this.#next();
-        // A refused aggressor asks again, but not in a busy loop.
-        else this.#clock.at(this.#clock.now() + 5, () => this.#next());
-      },
-    });
-    this.#handles.add(handle);
-  }
-}
-
-function planned({ tool, provider, serviceMs }: { tool: string; provider?: string; serviceMs: number }): PlannedCall {
-  return {
-    entry: 0,
-    tool,
-    ...(provider !== undefined && { provider }),
-    serviceMs,
-    deadlineMs: DEADLINE_MS,
-    forcedTimeout: false,
-    arguments: { ...PROMPT, ...(provider !== undefined && { provider }), simulate: { serviceMs } },
-  };
+  return times;
 }

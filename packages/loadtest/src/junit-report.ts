@@ -71,6 +71,7 @@ function casesOf({ verdict, thresholds, selfChecks, permits, interference, total
             group: 'interference',
             ...(interference.verdict === 'interference' && { failure: `p = ${interference.p.toPrecision(2)}` }),
             ...(interference.verdict === 'undecided' && { skipped: 'too few blocks' }),
+            ...(interference.verdict === 'void' && { skipped: 'the client was at fault' }),
           },
         ]
       : []),

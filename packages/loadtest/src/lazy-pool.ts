@@ -16,7 +16,14 @@ export class LazyPool {
 
   open(): Promise<Pool> {
     this.#pool ??= import('undici').then(
-      (undici) => new undici.Pool(this.#origin, { connections: this.#connections, pipelining: 1 }),
+      // A call ends at its own deadline: undici's time-outs would cut a long one.
+      (undici) =>
+        new undici.Pool(this.#origin, {
+          connections: this.#connections,
+          pipelining: 1,
+          headersTimeout: 0,
+          bodyTimeout: 0,
+        }),
     );
     return this.#pool;
   }

@@ -43,30 +43,43 @@ function startClosed(load: Extract<Load, { kind: 'closed' }>, { run, random }: G
   for (const link of run.links) {
     const startMs = (rampMs * link.index) / Math.max(1, run.links.length);
     for (let slot = 0; slot < inflightPerSession; slot += 1) {
-      if (startMs === 0) callForever({ run, link, think, random }, run.now());
-      else run.at(startMs, () => callForever({ run, link, think, random }, startMs));
+      const place = new Slot(run, link, { think, random });
+      if (startMs === 0) place.call(run.now());
+      else run.at(startMs, () => place.call(startMs));
     }
   }
 }
 
-interface Slot {
-  run: LoadRun;
-  link: SessionLink;
+interface Pausing {
   think: Distribution | undefined;
   random: Random;
 }
 
-function callForever(slot: Slot, due: number): void {
-  const { run, link } = slot;
-  if (!run.accepting || link.isDead) return;
-  run.launch(link, due, (end, at) => {
-    const next = at + pauseAfter(end, slot);
-    if (next === at) callForever(slot, at);
-    else run.at(next, () => callForever(slot, next));
-  });
+/** One place of a closed load: a call, a pause, the next call. */
+class Slot {
+  readonly #run: LoadRun;
+  readonly #link: SessionLink;
+  readonly #pausing: Pausing;
+
+  constructor(run: LoadRun, link: SessionLink, pausing: Pausing) {
+    this.#run = run;
+    this.#link = link;
+    this.#pausing = pausing;
+  }
+
+  call(due: number): void {
+    if (this.#run.accepting && !this.#link.isDead) this.#run.launch(this.#link, due, this.#onEnd);
+  }
+
+  /** One function for all calls of the place. */
+  readonly #onEnd = (end: CallEnd, at: number): void => {
+    const next = at + pauseAfter(end, this.#pausing);
+    if (next === at) this.call(at);
+    else this.#run.at(next, () => this.call(next));
+  };
 }
 
-function pauseAfter({ outcome, retryAfterMs }: CallEnd, { think, random }: Slot): number {
+function pauseAfter({ outcome, retryAfterMs }: CallEnd, { think, random }: Pausing): number {
   const thinkMs = think ? draw(think, random) : 0;
   if (outcome === 'rejected') return Math.max(thinkMs, retryAfterMs ?? PAUSE_AFTER_REFUSAL_MS, 1);
   if (outcome === 'closed' || outcome === 'connect_failed') return Math.max(thinkMs, PAUSE_AFTER_FAILURE_MS);
@@ -131,7 +144,12 @@ function startSessions(load: Extract<Load, { kind: 'sessions' }>, options: Gener
   });
 }
 
-function callSome(slot: Slot, due: number, left: number): void {
+interface Visit extends Pausing {
+  run: LoadRun;
+  link: SessionLink;
+}
+
+function callSome(slot: Visit, due: number, left: number): void {
   const { run, link } = slot;
   if (left === 0 || !run.accepting) {
     link.end().catch(() => undefined);

@@ -8,6 +8,7 @@ import type { ClientBehaviour } from './scenario.ts';
 import { SessionLink, type LinkOwner } from './session-link.ts';
 import type { SpendMeter } from './spend.ts';
 import type { Random } from './random.ts';
+import { TimeLimits } from './time-limits.ts';
 
 /** How much longer than the deadline the client waits for an answer, in milliseconds. */
 const ANSWER_GRACE_MS = 1000;
@@ -45,6 +46,7 @@ export class LoadRun implements LinkOwner, FlightOwner {
   area = 0;
   readonly #options: LoadRunOptions;
   readonly #flights = new Set<Flight>();
+  readonly #limits: TimeLimits<Flight>;
   #origin: number;
   #areaAt = 0;
   #accepting = true;
@@ -56,6 +58,7 @@ export class LoadRun implements LinkOwner, FlightOwner {
     this.#options = options;
     this.warmupMs = options.warmupMs;
     this.#origin = options.clock.now();
+    this.#limits = new TimeLimits(options.clock, (flight) => this.#onClientTimeout(flight));
   }
 
   /** Sets the run's time to 0: connecting is over, the load begins. */
@@ -100,9 +103,9 @@ export class LoadRun implements LinkOwner, FlightOwner {
     this.launched += 1;
     if (this.launched >= this.#options.maxCalls) this.stop();
     this.#flights.add(flight);
-    const { answerGraceMs = ANSWER_GRACE_MS } = this.#options.client;
-    flight.timer = this.at(this.now() + call.deadlineMs + answerGraceMs, () => this.#onClientTimeout(flight));
-    if (link.connection && !this.#isUsedUp(link)) this.#send(flight);
+    const now = this.#options.clock.now();
+    this.#limits.add(flight, this.#limitOf(call), now);
+    if (link.connection && !this.#isUsedUp(link)) this.#send(flight, now - this.#origin);
     else if (link.isDead) this.finish(flight, { outcome: 'connect_failed' });
   }
 
@@ -174,12 +177,13 @@ export class LoadRun implements LinkOwner, FlightOwner {
 
   /** Closes every session. */
   async close(): Promise<void> {
+    this.#limits.clear();
     await Promise.all(this.links.map((link) => link.end()));
   }
 
   finish(flight: Flight, end: CallEnd): void {
     if (!this.#flights.delete(flight)) return;
-    flight.timer?.();
+    this.#limits.delete(flight, this.#limitOf(flight.call));
     flight.abandonTimer?.();
     const now = this.now();
     flight.outcome = end.outcome;
@@ -216,12 +220,10 @@ export class LoadRun implements LinkOwner, FlightOwner {
     }
   }
 
-  #send(flight: Flight): void {
+  #send(flight: Flight, now: number = this.now()): void {
     const { link } = flight;
     if (!link.connection) return;
-    const now = this.now();
     flight.sentAt = now;
-    flight.lagMs = now - flight.due;
     this.sent += 1;
     link.sent += 1;
     this.#count(now, 1);
@@ -236,6 +238,11 @@ export class LoadRun implements LinkOwner, FlightOwner {
       flight.link.connection?.abandon(flight.handle, 'cancelled');
       this.finish(flight, { outcome: 'cancelled', code: 'ABANDONED' });
     });
+  }
+
+  /** How long the client waits for an answer. */
+  #limitOf({ deadlineMs }: PlannedCall): number {
+    return deadlineMs + (this.#options.client.answerGraceMs ?? ANSWER_GRACE_MS);
   }
 
   #onClientTimeout(flight: Flight): void {

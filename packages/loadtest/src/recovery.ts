@@ -1,8 +1,9 @@
 import type { CallRecord, CallRecordSet } from './call-records.ts';
-import { isExpected, round } from './group-summary.ts';
+import { round } from './group-summary.ts';
 import type { RecoveryEvent, RunResult } from './run-result.ts';
 import type { Fault } from './scenario.ts';
 import { meanOfValues } from './statistics.ts';
+import { isExpected } from './tally.ts';
 
 /** Breaks the target on purpose. */
 export interface FaultInjector {

@@ -39,6 +39,17 @@ const group = object({
   latency: { type: 'object', additionalProperties: latency },
 });
 
+const selfChecks = list(
+  object({
+    id: text,
+    status: { type: 'string', enum: ['ok', 'warn', 'fail'] },
+    value: number,
+    limit: number,
+    unit: text,
+    why: text,
+  }),
+);
+
 /** What a report file contains. Published as `schema/report.schema.json`; fields may be added, never renamed. */
 export const REPORT_SCHEMA: JsonSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -70,16 +81,7 @@ export const REPORT_SCHEMA: JsonSchema = {
         },
         reasons: list(text),
       }),
-      selfChecks: list(
-        object({
-          id: text,
-          status: { type: 'string', enum: ['ok', 'warn', 'fail'] },
-          value: number,
-          limit: number,
-          unit: text,
-          why: text,
-        }),
-      ),
+      selfChecks,
       thresholds: list(
         object(
           {
@@ -173,7 +175,8 @@ export const REPORT_SCHEMA: JsonSchema = {
         allowedMs: number,
         sharing: { type: 'string', enum: ['provider', 'global'] },
         detectableMs: number,
-        verdict: { type: 'string', enum: ['interference', 'within_bound', 'none_found', 'undecided'] },
+        verdict: { type: 'string', enum: ['interference', 'within_bound', 'none_found', 'undecided', 'void'] },
+        selfChecks,
         victimCalls: number,
         aggressorCalls: number,
         failures: number,

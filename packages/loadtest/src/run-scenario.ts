@@ -8,6 +8,7 @@ import { startLoad } from './load-generator.ts';
 import { LoadTestError } from './load-test-error.ts';
 import { LoadRun } from './load-run.ts';
 import { LoopWatch } from './loop-watch.ts';
+import type { PermitWatch } from './permit-watch.ts';
 import type { RunOptions, RunProgress } from './run-options.ts';
 import { createRandom } from './random.ts';
 import type { FaultInjector, InjectedFault } from './recovery.ts';
@@ -15,6 +16,7 @@ import type { RunResult } from './run-result.ts';
 import { drainOf, MAX_CALLS, sessionsOf, type Scenario } from './scenario.ts';
 import { SpendMeter } from './spend.ts';
 
+const DEFAULT_SEED = 42;
 const PROGRESS_EVERY_MS = 250;
 /** Step between readings of the permits after the drain, in milliseconds. */
 const SETTLE_STEP_MS = 100;
@@ -25,7 +27,7 @@ const SETTLE_STEP_MS = 100;
  * @throws LoadTestError FAULTS_UNAVAILABLE when the scenario injects faults and `faults` is missing.
  */
 export async function runScenario(scenario: Scenario, options: RunOptions): Promise<RunResult> {
-  const { driver, clock = systemClock, seed = 42, permits } = options;
+  const { driver, clock = systemClock, seed = DEFAULT_SEED, permits } = options;
   if ((scenario.faults ?? []).length > 0 && !options.faults) {
     throw new LoadTestError(
       'FAULTS_UNAVAILABLE',
@@ -34,57 +36,20 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   }
   const startedAt = new Date(clock.wallNow()).toISOString();
   const loadAverage = clock.virtual ? 0 : (loadavg()[0] ?? 0);
-  const records = new CallRecords();
-  const source = new CallSource(scenario, seed);
-  const meter = options.spend && new SpendMeter(options.spend);
-  const warmupMs = scenario.warmupMs ?? 0;
-  const totalMs = warmupMs + scenario.durationMs;
-  const run = new LoadRun({
-    driver,
-    clock,
-    records,
-    source,
-    random: createRandom(seed, 'client'),
-    client: scenario.client ?? {},
-    warmupMs,
-    maxCalls: scenario.maxCalls ?? MAX_CALLS,
-    ...(meter && { spend: meter }),
-    ...(options.onCall && { onRecord: options.onCall }),
-  });
-  const tell = teller(run, totalMs, options.onProgress);
-  const watch = new LoopWatch(clock);
-  const injected: InjectedFault[] = [];
-  const failedFaults: string[] = [];
-
+  const prepared = prepare(scenario, options);
+  const { run, records, meter, injected, failedFaults, tell } = prepared;
   tell('connecting');
   const opening = Array.from({ length: sessionsOf(scenario.load) }, () => run.addSession());
   await Promise.allSettled(opening);
   const isReachable = run.links.length === 0 || run.links.some((link) => link.connection !== undefined);
   run.begin();
-  let loadMs = 0;
-  if (isReachable) {
-    for (const link of run.links) link.retry();
-    watch.start();
-    permits?.start(() => run.now());
-    const timers = planFaults(scenario, { run, injected, failedFaults, faults: options.faults });
-    startLoad(scenario.load, { run, source, random: createRandom(seed, 'arrivals'), totalMs });
-    await untilOver(run, totalMs, options.signal, () => tell(run.now() < warmupMs ? 'warm-up' : 'measuring'));
-    for (const cancel of timers) cancel();
-    // What lasts ends with the load, so that the drain and the audit see the target as it is.
-    if (injected.some(({ fault }) => LASTING.has(fault.kind))) await options.faults?.clear?.().catch(() => undefined);
-    loadMs = run.now();
-    tell('draining');
-    await run.drain(drainOf(scenario), options.abandonSignal);
-    watch.stop();
-  }
+  const watch = new LoopWatch(clock);
+  const loadMs = isReachable ? await putLoad(scenario, options, prepared, watch) : 0;
   const drainedMs = run.now() - loadMs;
   await run.close();
   if (permits && isReachable) {
     tell('settling');
-    const leak = injected.findLast(({ fault }) => fault.kind === 'leak');
-    const before = permits.counters.findLast(({ atMs }) => leak !== undefined && atMs <= leak.atMs)?.recoveries ?? 0;
-    // Leaks that are won back together are one recovery: what counts is that one followed the last leak.
-    await permits.settle(SETTLE_STEP_MS, () => !leak || (permits.counters.at(-1)?.recoveries ?? 0) > before);
+    await settle(permits, injected);
   }
   await driver.close?.();
   tell('done');
@@ -103,6 +68,72 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     seed,
     ...(meter && { spend: meter.spend }),
   });
+}
+
+/** A run before its first connection. */
+interface Prepared {
+  run: LoadRun;
+  records: CallRecords;
+  source: CallSource;
+  meter: SpendMeter | undefined;
+  injected: InjectedFault[];
+  failedFaults: string[];
+  warmupMs: number;
+  totalMs: number;
+  tell: (phase: RunProgress['phase']) => void;
+}
+
+function prepare(scenario: Scenario, options: RunOptions): Prepared {
+  const { driver, clock = systemClock, seed = DEFAULT_SEED } = options;
+  const records = new CallRecords();
+  const source = new CallSource(scenario, seed);
+  const meter = options.spend && new SpendMeter(options.spend);
+  const warmupMs = scenario.warmupMs ?? 0;
+  const totalMs = warmupMs + scenario.durationMs;
+  const run = new LoadRun({
+    driver,
+    clock,
+    records,
+    source,
+    random: createRandom(seed, 'client'),
+    client: scenario.client ?? {},
+    warmupMs,
+    maxCalls: scenario.maxCalls ?? MAX_CALLS,
+    ...(meter && { spend: meter }),
+    ...(options.onCall && { onRecord: options.onCall }),
+  });
+  const tell = teller(run, totalMs, options.onProgress);
+  return { run, records, source, meter, injected: [], failedFaults: [], warmupMs, totalMs, tell };
+}
+
+/** Puts the load on the target and waits for what is in flight at its end; returns when the load stopped. */
+async function putLoad(
+  scenario: Scenario,
+  { permits, faults, signal, abandonSignal, seed = DEFAULT_SEED }: RunOptions,
+  { run, source, injected, failedFaults, warmupMs, totalMs, tell }: Prepared,
+  watch: LoopWatch,
+): Promise<number> {
+  for (const link of run.links) link.retry();
+  watch.start();
+  permits?.start(() => run.now());
+  const timers = planFaults(scenario, { run, injected, failedFaults, faults });
+  startLoad(scenario.load, { run, source, random: createRandom(seed, 'arrivals'), totalMs });
+  await untilOver(run, totalMs, signal, () => tell(run.now() < warmupMs ? 'warm-up' : 'measuring'));
+  for (const cancel of timers) cancel();
+  // What lasts ends with the load, so that the drain and the audit see the target as it is.
+  if (injected.some(({ fault }) => LASTING.has(fault.kind))) await faults?.clear?.().catch(() => undefined);
+  const loadMs = run.now();
+  tell('draining');
+  await run.drain(drainOf(scenario), abandonSignal);
+  watch.stop();
+  return loadMs;
+}
+
+/** Leaks that are won back together are one recovery: what counts is that one followed the last leak. */
+async function settle(permits: PermitWatch, injected: readonly InjectedFault[]): Promise<void> {
+  const leak = injected.findLast(({ fault }) => fault.kind === 'leak');
+  const before = permits.counters.findLast(({ atMs }) => leak !== undefined && atMs <= leak.atMs)?.recoveries ?? 0;
+  await permits.settle(SETTLE_STEP_MS, () => !leak || (permits.counters.at(-1)?.recoveries ?? 0) > before);
 }
 
 function teller(

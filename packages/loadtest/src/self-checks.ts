@@ -1,5 +1,5 @@
 import type { LoadRun } from './load-run.ts';
-import type { CallRecord, CallRecordSet } from './call-records.ts';
+import { CLOSED, OK, type CallRecordSet } from './call-records.ts';
 import { round } from './group-summary.ts';
 import { OUTCOMES } from './outcome.ts';
 import type { SelfCheck, TimelineWindow } from './run-result.ts';
@@ -9,8 +9,11 @@ import type { Scenario } from './scenario.ts';
 /** A single stall of the sender beyond this voids the run, in milliseconds. */
 export const LONGEST_STALL_MS = 180;
 /** Send lag (p99) that voids an open run: the larger of a floor and a share of the median response. */
-const LAG_FLOOR_MS = 25;
-const LAG_SHARE = 0.05;
+export const LAG_FLOOR_MS = 25;
+/** See {@link LAG_FLOOR_MS}. */
+export const LAG_SHARE = 0.05;
+/** Load average per core beyond which a machine has more work than it can do. */
+export const MOST_LOAD_PER_CORE = 1.5;
 const LITTLE_TOLERANCE = 0.03;
 /** t beyond which a slope is no chance. */
 const STEADY_T = 4;
@@ -41,18 +44,19 @@ export function selfChecksOf(input: SelfCheckInput): SelfCheck[] {
   ].filter((check) => check !== undefined);
 }
 
-/** p99 of how late calls were sent; calls that `isCounted` refuses are left out. */
-export function sendLagP99(records: CallRecordSet, isCounted: (record: CallRecord) => boolean = () => true): number {
-  const lags = new Float64Array(records.length);
-  let count = 0;
-  for (let row = 0; row < records.length; row += 1) {
-    const record = records.at(row);
-    const { lagMs } = record;
-    if (Number.isNaN(lagMs) || !isCounted(record)) continue;
-    lags[count] = lagMs;
-    count += 1;
+/** p99 of how late calls were sent; calls that ended with the outcome `except` are left out. */
+export function sendLagP99(records: CallRecordSet, except?: number): number {
+  const lags = records.column('lagMs');
+  if (except !== undefined) {
+    const outcomes = records.column('outcome');
+    for (let row = outcomes.indexOf(except); row !== -1; row = outcomes.indexOf(except, row + 1))
+      lags[row] = Number.NaN;
   }
-  return round(percentileOf(lags.subarray(0, count).sort(), 0.99) ?? 0);
+  // Calls that were never sent have no lag, and are sorted to the end.
+  lags.sort();
+  let count = lags.length;
+  while (count > 0 && Number.isNaN(lags[count - 1])) count -= 1;
+  return round(percentileOf(lags.subarray(0, count), 0.99) ?? 0);
 }
 
 function conservation({ run, records }: SelfCheckInput): SelfCheck {
@@ -83,7 +87,7 @@ function stall({ longestStallMs, maxStallMs }: SelfCheckInput): SelfCheck {
 function sendLag({ records, scenario, medianResponseMs }: SelfCheckInput): SelfCheck | undefined {
   const capped = scenario.load.kind === 'open' && scenario.load.maxInflight !== undefined;
   if (records.length === 0 || capped) return undefined;
-  const value = sendLagP99(records, ({ outcome }) => outcome !== 'closed');
+  const value = sendLagP99(records, CLOSED);
   const limit = round(Math.max(LAG_FLOOR_MS, LAG_SHARE * medianResponseMs));
   return {
     id: 'send-lag',
@@ -98,8 +102,9 @@ function sendLag({ records, scenario, medianResponseMs }: SelfCheckInput): SelfC
 /** ∫ in-flight dt must equal the sum of all residence times: two books, kept apart. */
 function littlesArea({ run, records }: SelfCheckInput): SelfCheck | undefined {
   let residence = 0;
-  for (let row = 0; row < records.length; row += 1) {
-    const { serviceMs } = records.at(row);
+  const services = records.column('serviceMs');
+  for (let row = 0; row < services.length; row += 1) {
+    const serviceMs = services[row] ?? Number.NaN;
     if (!Number.isNaN(serviceMs)) residence += serviceMs;
   }
   if (residence === 0) return undefined;
@@ -120,21 +125,25 @@ function closedLoop({ records, scenario }: SelfCheckInput): SelfCheck | undefine
   if (load.kind !== 'closed' || load.think || load.rampMs || scenario.client?.callsPerConnection) return undefined;
   const slots = load.sessions * (load.inflightPerSession ?? 1);
   const warmupMs = scenario.warmupMs ?? 0;
+  const [due, lags, services] = [records.column('due'), records.column('lagMs'), records.column('serviceMs')];
+  const outcomes = records.column('outcome');
+  const ends = new Float64Array(due.length);
   let [sent, lastEnd, until] = [0, 0, warmupMs];
-  for (let row = 0; row < records.length; row += 1) {
-    const { due, lagMs, serviceMs, outcome } = records.at(row);
-    if (Number.isNaN(serviceMs)) continue;
-    if (outcome !== 'ok') return undefined;
+  for (let row = 0; row < due.length; row += 1) {
+    const dueMs = due[row] ?? 0;
+    const end = dueMs + (lags[row] ?? 0) + (services[row] ?? 0);
+    ends[row] = end;
+    if (Number.isNaN(services[row])) continue;
+    if (outcomes[row] !== OK) return undefined;
     sent += 1;
-    lastEnd = Math.max(lastEnd, due + lagMs + serviceMs);
-    until = Math.max(until, due);
+    if (end > lastEnd) lastEnd = end;
+    if (dueMs > until) until = dueMs;
   }
   if (sent < slots * 10) return undefined;
   let inside = 0;
-  for (let row = 0; row < records.length; row += 1) {
-    const { due, lagMs, serviceMs } = records.at(row);
-    if (Number.isNaN(serviceMs)) continue;
-    inside += Math.max(0, Math.min(until, due + lagMs + serviceMs) - Math.max(warmupMs, due));
+  for (let row = 0; row < due.length; row += 1) {
+    const end = ends[row] ?? Number.NaN;
+    if (!Number.isNaN(end)) inside += Math.max(0, Math.min(until, end) - Math.max(warmupMs, due[row] ?? 0));
   }
   const value = lastEnd === 0 ? 1 : round((slots * (until - warmupMs)) / inside);
   return {
@@ -165,9 +174,9 @@ function steady({ windows, scenario }: SelfCheckInput): SelfCheck | undefined {
 function host({ loadAverage, cores }: SelfCheckInput): SelfCheck {
   return {
     id: 'host',
-    status: loadAverage > cores * 1.5 ? 'warn' : 'ok',
+    status: loadAverage > cores * MOST_LOAD_PER_CORE ? 'warn' : 'ok',
     value: round(loadAverage),
-    limit: cores * 1.5,
+    limit: cores * MOST_LOAD_PER_CORE,
     unit: 'load',
     why: `load average of this machine (${cores} cores) at the start`,
   };

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
 import { PROTOCOL } from '@exai/server/protocol';
-import { WebSocketServer, type WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 
 import { systemClock } from './clock.ts';
 import { PermitModel } from './permit-model.ts';
@@ -11,6 +11,7 @@ import { StubSession } from './stub-session.ts';
 import { noteServed, serviceOf, type ServedCall, type StubOptions, type StubShared } from './stub-shared.ts';
 import { textOf } from './text-of.ts';
 import { isObject } from './json-schema.ts';
+import { loadWs } from './load-ws.ts';
 
 /** A running stub. */
 export interface StubServer {
@@ -42,7 +43,7 @@ export async function createStubServer(options: StubOptions = {}): Promise<StubS
   const shared: StubShared = { options, permits, served, state, clock, sessions };
 
   const http = createServer((request, response) => answerHttp(request, response, shared));
-  const sockets = new WebSocketServer({ server: http, path: '/ws', handleProtocols: () => PROTOCOL });
+  const sockets = new (loadWs().WebSocketServer)({ server: http, path: '/ws', handleProtocols: () => PROTOCOL });
   sockets.on('connection', (socket: WebSocket) => {
     const session = new StubSession(socket, shared);
     sessions.add(session);

@@ -1,4 +1,4 @@
-import type { CallRecordSet } from './call-records.ts';
+import { OK, type CallRecordSet } from './call-records.ts';
 import { round } from './group-summary.ts';
 import type { TimelineWindow } from './run-result.ts';
 import { percentileOf } from './statistics.ts';
@@ -9,22 +9,24 @@ const FEWEST_WINDOWS = 10;
 const CALLS_PER_WINDOW = 6;
 const SHORTEST_WINDOW_MS = 50;
 
+class Cell {
+  ended = 0;
+  busyMs = 0;
+  readonly service: number[] = [];
+  readonly response: number[] = [];
+}
+
 /** Cuts a run into equal windows. A call counts where it ended; in-flight is the mean over the window. */
 export function timelineOf(records: CallRecordSet, endMs: number): { windowMs: number; windows: TimelineWindow[] } {
   const count = Math.min(MOST_WINDOWS, Math.max(FEWEST_WINDOWS, Math.floor(records.length / CALLS_PER_WINDOW)));
   const windowMs = Math.max(SHORTEST_WINDOW_MS, endMs / count);
-  const cells = Array.from({ length: Math.max(1, Math.ceil(endMs / windowMs)) }, () => ({
-    ended: 0,
-    ok: 0,
-    busyMs: 0,
-    service: [] as number[],
-    response: [] as number[],
-  }));
-  for (let row = 0; row < records.length; row += 1) {
-    const record = records.at(row);
-    const { lagMs, serviceMs } = record;
+  const cells = Array.from({ length: Math.max(1, Math.ceil(endMs / windowMs)) }, () => new Cell());
+  const [due, lags, services] = [records.column('due'), records.column('lagMs'), records.column('serviceMs')];
+  const outcomes = records.column('outcome');
+  for (let row = 0; row < due.length; row += 1) {
+    const [lagMs = 0, serviceMs = Number.NaN] = [lags[row], services[row]];
     if (Number.isNaN(serviceMs)) continue;
-    const start = record.due + lagMs;
+    const start = (due[row] ?? 0) + lagMs;
     const end = start + serviceMs;
     for (let index = Math.max(0, Math.floor(start / windowMs)); index * windowMs < end; index += 1) {
       const cell = cells[index];
@@ -34,18 +36,17 @@ export function timelineOf(records: CallRecordSet, endMs: number): { windowMs: n
     const cell = cells[Math.min(cells.length - 1, Math.floor(end / windowMs))];
     if (!cell) continue;
     cell.ended += 1;
-    if (record.outcome !== 'ok') continue;
-    cell.ok += 1;
+    if (outcomes[row] !== OK) continue;
     cell.service.push(serviceMs);
     cell.response.push(lagMs + serviceMs);
   }
   const windows = cells.map((cell, index) => {
-    const service = Float64Array.from(cell.service).sort();
-    const response = Float64Array.from(cell.response).sort();
+    const service = new Float64Array(cell.service).sort();
+    const response = new Float64Array(cell.response).sort();
     return {
       atMs: round(index * windowMs),
       ended: cell.ended,
-      ok: cell.ok,
+      ok: service.length,
       inFlight: round(cell.busyMs / windowMs),
       ...known('serviceP50', percentileOf(service, 0.5)),
       ...known('responseP50', percentileOf(response, 0.5)),

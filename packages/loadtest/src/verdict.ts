@@ -45,6 +45,10 @@ export function verdictOf(input: VerdictInput): RunResult['verdict'] {
   }
   if (permits && permits.leaks > 0) add(EXIT.permits, `permits: ${permits.leaks} still missing after the drain`);
   const { interference } = input;
+  for (const { id, status, value, unit, limit, why } of interference?.selfChecks ?? []) {
+    if (status === 'fail')
+      add(EXIT.void, `void: the interference test: ${id} is ${value} ${unit} (limit ${limit}): ${why}`);
+  }
   if (interference?.verdict === 'interference') {
     add(
       EXIT.interference,

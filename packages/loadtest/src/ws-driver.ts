@@ -1,5 +1,5 @@
 import { PROTOCOL } from '@exai/server/protocol';
-import { WebSocket, type RawData } from 'ws';
+import type { RawData, WebSocket } from 'ws';
 
 import {
   noFrames,
@@ -12,7 +12,9 @@ import {
   type WireCounters,
 } from './driver.ts';
 import { isObject } from './json-schema.ts';
+import { KeptTexts } from './kept-texts.ts';
 import { LoadTestError } from './load-test-error.ts';
+import { loadWs } from './load-ws.ts';
 import { outcomeOfCode } from './outcome.ts';
 
 /** How to reach a server that speaks `exai.v1`. */
@@ -41,12 +43,13 @@ const CLIENT = { name: 'exai-loadtest', version: '1' };
 export function ws(options: WsOptions): Driver {
   const wire = noFrames();
   const known: TargetInfo = { kind: 'ws', url: options.url };
+  const texts = new KeptTexts((call) => restOfCall(call, options.stream ?? true));
   return {
     kind: 'ws',
     wire,
     info: () => known,
     async connect(session, onClose) {
-      const connection = new WsConnection({ options, wire, known, onClose });
+      const connection = new WsConnection({ options, wire, known, texts, onClose });
       try {
         // Counted once it is known how it went, so that a run that ends meanwhile has no attempt unaccounted for.
         await connection.opened.finally(() => (wire.connectsTried += 1));
@@ -67,6 +70,8 @@ interface Context {
   options: WsOptions;
   wire: WireCounters;
   known: TargetInfo;
+  /** What follows the id in the frame of a call. */
+  texts: KeptTexts<string>;
   onClose: (code: string) => void;
 }
 
@@ -86,7 +91,7 @@ class WsConnection implements Connection {
   constructor(context: Context) {
     this.#context = context;
     const { url, handshakeTimeoutMs: handshakeTimeout = 5000 } = context.options;
-    this.#socket = new WebSocket(url, PROTOCOL, { perMessageDeflate: false, handshakeTimeout });
+    this.#socket = new (loadWs().WebSocket)(url, PROTOCOL, { perMessageDeflate: false, handshakeTimeout });
     this.opened = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -106,14 +111,7 @@ class WsConnection implements Connection {
     const handle = (this.#lastId += 1);
     const id = `c${handle}`;
     this.#sinks.set(id, sink);
-    this.#write({
-      type: 'call',
-      id,
-      tool: call.tool,
-      arguments: call.arguments,
-      deadlineMs: Math.max(1, Math.round(call.deadlineMs)),
-      stream: this.#context.options.stream ?? true,
-    });
+    this.#send(`{"type":"call","id":"${id}",${this.#context.texts.of(call)}`);
     return handle;
   }
 
@@ -125,7 +123,7 @@ class WsConnection implements Connection {
   }
 
   async close(): Promise<void> {
-    if (this.#closing || this.#socket.readyState === WebSocket.CLOSED) return;
+    if (this.#closing || this.#socket.readyState === this.#socket.CLOSED) return;
     this.#closing = true;
     this.#socket.resume();
     const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
@@ -136,10 +134,14 @@ class WsConnection implements Connection {
   }
 
   #write(frame: object): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#send(JSON.stringify(frame));
+  }
+
+  #send(text: string): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.#context.wire.framesSent += 1;
     // Bytes are masked into one buffer and written at once; a string would go out in two pieces.
-    this.#socket.send(Buffer.from(JSON.stringify(frame)), TEXT);
+    this.#socket.send(Buffer.from(text), TEXT);
   }
 
   #hello(): void {
@@ -229,6 +231,10 @@ class WsConnection implements Connection {
     else if (this.#abandoned.delete(id)) wire.late += 1;
     else wire.duplicate += 1;
   }
+}
+
+function restOfCall({ tool, arguments: given, deadlineMs }: PlannedCall, stream: boolean): string {
+  return JSON.stringify({ tool, arguments: given, deadlineMs: Math.max(1, Math.round(deadlineMs)), stream }).slice(1);
 }
 
 function parse(data: RawData): unknown {

@@ -218,8 +218,11 @@ describe('run', () => {
       '--tolerance',
       '20',
     ]);
-    expect(said.out).toMatch(/NONE FOUND\nVictim and aggressor call different providers .*\neffect .*exact p = /);
-    expect(said.exit).toBe(0);
+    // A machine that is too busy for the load tester to keep its own schedule is no witness, and says so.
+    expect(said.out).toMatch(
+      /^(NONE FOUND|VOID)\nVictim and aggressor call different providers .*\neffect .*exact p = /,
+    );
+    expect(said.exit).toBe(said.out.startsWith('VOID') ? 4 : 0);
   });
 });
 

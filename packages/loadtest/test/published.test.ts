@@ -74,7 +74,7 @@ describe('what is published', () => {
         .filter((file) => file.endsWith('.js'))
         .map((file) => readFileSync(join(out, file), 'utf8'))
         .join('\n');
-      const imported = [...code.matchAll(/(?:\bfrom|import\()\s*["']([@a-z][\w@/:.-]*)["']/g)].map(
+      const imported = [...code.matchAll(/(?:\bfrom|import\(|\brequire\w*\()\s*["']([@a-z][\w@/:.-]*)["']/g)].map(
         (match) => match[1] ?? '',
       );
       const packages = imported.filter(

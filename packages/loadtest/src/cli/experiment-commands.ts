@@ -4,11 +4,12 @@ import { auditDisconnects } from '../audit-disconnects.ts';
 import { builtInScenario } from '../built-in-scenarios.ts';
 import { calibrateClient } from '../calibrate-client.ts';
 import { formatMs } from '../duration.ts';
-import { describeSharing } from '../interference.ts';
+import { describeSharing, type InterferenceResult } from '../interference.ts';
 import { LoadTestError } from '../load-test-error.ts';
 import { countPermits } from '../permit-count.ts';
 import type { Load, Scenario } from '../scenario.ts';
 import { searchCapacity, type SearchPoint } from '../search.ts';
+import { LONGEST_STALL_MS } from '../self-checks.ts';
 import { EXIT } from '../verdict.ts';
 import { INTERFERENCE_TOLERANCE, runInterference } from './interference-test.ts';
 import { listenForInterrupts } from './interrupts.ts';
@@ -36,6 +37,7 @@ interface InterfereFlags extends TargetFlags {
   provider: string;
   aggressorProvider: string;
   tolerance: number;
+  maxStall: number;
 }
 
 function addInterfere(program: Command, io: CliIo, setExit: (code: number) => void): void {
@@ -62,6 +64,7 @@ function addInterfere(program: Command, io: CliIo, setExit: (code: number) => vo
       'provider that the aggressor calls; the same one shares its permits, and the fair queue may cost what it promises',
       'glm',
     )
+    .option('--max-stall <time>', 'stall of the load tester itself that voids the test', parseTime, LONGEST_STALL_MS)
     .option('--seed <number>', 'seed of the order of the blocks', parseCount, 42)
     .action(async (flags: InterfereFlags) => {
       using interrupts = listenForInterrupts(io);
@@ -70,6 +73,7 @@ function addInterfere(program: Command, io: CliIo, setExit: (code: number) => vo
         blockMs: flags.block,
         seed: flags.seed,
         tolerance: flags.tolerance,
+        maxStallMs: flags.maxStall,
         signal: interrupts.signal,
         victim: { tool: 'chat', provider: flags.provider, serviceMs: flags.victimService, perSecond: 25 },
         aggressor: {
@@ -79,17 +83,24 @@ function addInterfere(program: Command, io: CliIo, setExit: (code: number) => vo
           inFlight: flags.inflight,
         },
       });
-      io.out(result.verdict.replace('_', ' ').toUpperCase());
-      io.out(describeSharing(result));
-      io.out(
-        `effect ${formatMs(Math.abs(result.effectMs))}${result.effectMs < 0 ? ' faster' : ''} (${(result.effect * 100).toFixed(1)} %), exact p = ${result.p.toPrecision(2)}, detectable ${formatMs(result.detectableMs)}`,
-      );
-      io.out(
-        `${result.victimCalls} victim calls (${result.failures} failed), ${result.aggressorCalls} aggressor calls, ${result.pairs.length} pairs`,
-      );
+      reportInterference(result, io);
       if (result.verdict === 'interference') setExit(EXIT.interference);
+      if (result.verdict === 'void') setExit(EXIT.void);
       if (result.verdict === 'undecided') setExit(interrupts.signal.aborted ? EXIT.interrupted : EXIT.undecided);
     });
+}
+
+function reportInterference(result: InterferenceResult, io: CliIo): void {
+  io.out(result.verdict.replace('_', ' ').toUpperCase());
+  io.out(describeSharing(result));
+  io.out(
+    `effect ${formatMs(Math.abs(result.effectMs))}${result.effectMs < 0 ? ' faster' : ''} (${(result.effect * 100).toFixed(1)} %), exact p = ${result.p.toPrecision(2)}, detectable ${formatMs(result.detectableMs)}`,
+  );
+  io.out(
+    `${result.victimCalls} victim calls (${result.failures} failed), ${result.aggressorCalls} aggressor calls, ${result.pairs.length} pairs`,
+  );
+  for (const { id, status, value, unit, limit, why } of result.selfChecks)
+    if (status !== 'ok') io.out(`${status} ${id}: ${value} ${unit} (limit ${limit}): ${why}`);
 }
 
 interface AuditFlags extends TargetFlags {

@@ -168,6 +168,7 @@ function interfere(
     seed: flags.seed,
     signal: interrupts.signal,
     tolerance: INTERFERENCE_TOLERANCE,
+    maxStallMs: flags.maxStall,
     victim: { tool, serviceMs: 20, perSecond: 25, ...(own !== undefined && { provider: own }) },
     aggressor: { tool, serviceMs: 100, inFlight: 8, ...(other !== undefined && { provider: other }) },
   });

@@ -203,7 +203,7 @@ function renderPermits({ load }: RunResult, permits: PermitAudit): Html {
 function renderInterference({ interference }: RunResult): Html | undefined {
   if (!interference) return undefined;
   const { p, effectMs, effect, detectableMs, verdict, alpha, tolerance } = interference;
-  const tone = verdict === 'interference' ? 'bad' : verdict === 'undecided' ? 'mid' : 'good';
+  const tone = verdict === 'interference' ? 'bad' : verdict === 'undecided' || verdict === 'void' ? 'mid' : 'good';
   return html`<h2>Does one session suffer from another?</h2>
     <div class="panel">
       <p>
