@@ -1,7 +1,7 @@
 import { Alarm } from '../calls/alarm.ts';
 import { CallError } from '../calls/call-error.ts';
-import { ChurnMap } from '../calls/churn-map.ts';
 
+import { Lane } from './lane.ts';
 import { RunPace } from './run-pace.ts';
 
 /** Who asks to run what, and until when. */
@@ -49,20 +49,10 @@ export interface DoorOptions {
 interface Waiter {
   readonly ask: DoorAsk;
   readonly since: number;
-  /** Its deadline, as `since` in ms of `performance.now()`. */
-  readonly lateAt: number;
+  /** When it can no longer be expected to end in time, as `since` in ms of `performance.now()`. */
+  lateAt: number;
   readonly admit: (pass: DoorPass) => void;
   readonly refuse: (error: CallError) => void;
-}
-
-interface Lane {
-  readonly limit: number;
-  readonly runningOf: ChurnMap<string, number>;
-  readonly queues: ChurnMap<string, Waiter[]>;
-  /** Start-time fairness: the session with the smallest tag goes next. */
-  readonly tags: ChurnMap<string, number>;
-  now: number;
-  readonly pace: RunPace;
 }
 
 const MIN_RETRY_MS = 100;
@@ -74,11 +64,12 @@ const SLACK_MS = 20;
  *
  * A session's first run on a provider starts at once, whatever others do. Further runs share `maxRuns` places of that provider,
  * handed out in turn between sessions and in order within one. A run is refused at once when the queue is full, or when the
- * estimated wait and the time such a run takes in the company of now (see {@link RunPace}) do not fit its deadline. Nothing that
- * has passed asks again, so passing cannot deadlock.
+ * estimated wait and the time such a run takes in the company of now (see {@link RunPace}) do not safely fit its deadline. While it
+ * waits it is refused as soon as the run alone would no longer fit: what cannot end in time never takes a permit from what can.
+ * Nothing that has passed asks again, so passing cannot deadlock.
  */
 export class RunDoor {
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new Map<string, Lane<Waiter>>();
   readonly #options: DoorOptions;
   readonly #alarm = new Alarm(() => this.#dropLate(), SLACK_MS);
   #waiting = 0;
@@ -103,7 +94,7 @@ export class RunDoor {
   /** Entries of every map, for a test that nothing is kept. */
   get size(): number {
     let size = 0;
-    for (const { runningOf, queues, tags } of this.#lanes.values()) size += runningOf.size + queues.size + tags.size;
+    for (const lane of this.#lanes.values()) size += lane.size;
     return size;
   }
 
@@ -115,59 +106,47 @@ export class RunDoor {
   enter(ask: DoorAsk): DoorAnswer {
     if (this.#closed) throw draining();
     const lane = this.#lane(ask.provider);
-    const own = lane.queues.get(ask.session);
-    const position = own?.length ?? 0;
-    if (position === 0 && mayStart(lane, ask.session)) {
-      if (lane.pace.running >= lane.limit) this.#refuseIfTooLong(lane, ask, 0, position);
+    const position = lane.waitingOf(ask.session);
+    if (position === 0 && lane.mayStart(ask.session)) {
+      this.#refuseIfSlowed(lane, ask);
       return { pass: this.#admit(lane, ask, 0) };
     }
     if (this.#waiting >= this.#options.maxWaiting)
       throw this.#overCapacity(lane, ask.provider, 'the queue of runs is full');
-    const estimatedWaitMs = this.#estimateWait(lane, ask.session, position);
-    this.#refuseIfTooLong(lane, ask, estimatedWaitMs, position);
-    return this.#enqueue(lane, ask, position, estimatedWaitMs);
+    const estimatedWaitMs = this.#estimateWait(lane, ask.session);
+    const runMs = lane.pace.lengthOf(ask.tool, ask.session);
+    if (lane.pace.safely(estimatedWaitMs + runMs) > leftOf(ask)) throw this.#tooLong(lane, ask, estimatedWaitMs, runMs);
+    return this.#enqueue(lane, ask, { estimatedWaitMs, runMs });
   }
 
   /** Refuses everyone who waits and everyone who comes. */
   close(): void {
     this.#closed = true;
     for (const lane of this.#lanes.values()) {
-      for (const waiter of [...lane.queues.values()].flat()) this.#drop(lane, waiter, draining());
+      for (const waiter of lane.entries()) this.#drop(lane, waiter, draining());
     }
     this.#alarm.stop();
   }
 
   /** Places and queue of one provider. */
   lane(provider: string): { limit: number; running: number; waiting: number } {
-    const lane = this.#lane(provider);
-    let waiting = 0;
-    for (const queue of lane.queues.values()) waiting += queue.length;
-    return { limit: lane.limit, running: lane.pace.running, waiting };
+    const { limit, pace, waiting } = this.#lane(provider);
+    return { limit, running: pace.running, waiting };
   }
 
-  #lane(provider: string): Lane {
+  #lane(provider: string): Lane<Waiter> {
     const known = this.#lanes.get(provider);
     if (known !== undefined) return known;
     const limit = this.#options.maxRuns[provider] ?? Number.POSITIVE_INFINITY;
-    const { permits } = this.#options;
-    const lane: Lane = {
-      limit,
-      runningOf: new ChurnMap(),
-      queues: new ChurnMap(),
-      tags: new ChurnMap(),
-      now: 0,
-      pace: new RunPace(() => permits?.(provider) ?? limit),
-    };
+    const { permits, sessionPermits = Number.POSITIVE_INFINITY } = this.#options;
+    const pace = new RunPace({ provider: () => permits?.(provider) ?? limit, session: sessionPermits });
+    const lane = new Lane<Waiter>(limit, pace);
     this.#lanes.set(provider, lane);
     return lane;
   }
 
-  #admit(lane: Lane, ask: DoorAsk, waitedMs: number): DoorPass {
-    lane.runningOf.set(ask.session, (lane.runningOf.get(ask.session) ?? 0) + 1);
-    const tag = Math.max(lane.now, lane.tags.get(ask.session) ?? 0);
-    lane.now = tag;
-    lane.tags.set(ask.session, tag + 1);
-    const end = lane.pace.begin(ask.tool);
+  #admit(lane: Lane<Waiter>, { session, tool }: DoorAsk, waitedMs: number): DoorPass {
+    const end = lane.begin(session, tool);
     let left = false;
     return {
       waitedMs,
@@ -175,108 +154,83 @@ export class RunDoor {
         if (left) return;
         left = true;
         end(completed);
-        this.#leave(lane, ask.session);
+        this.#pump(lane);
       },
     };
   }
 
-  #leave(lane: Lane, session: string): void {
-    const rest = (lane.runningOf.get(session) ?? 1) - 1;
-    if (rest > 0) lane.runningOf.set(session, rest);
-    else lane.runningOf.delete(session);
-    this.#pump(lane);
-    this.#forget(lane, session);
-  }
-
-  #forget(lane: Lane, session: string): void {
-    if (!lane.runningOf.has(session) && !lane.queues.has(session)) lane.tags.delete(session);
-  }
-
-  #enqueue(lane: Lane, ask: DoorAsk, position: number, estimatedWaitMs: number): DoorPlace {
-    const { promise, waiter } = createWaiter(ask);
-    const queue = lane.queues.get(ask.session);
-    if (queue === undefined) lane.queues.set(ask.session, [waiter]);
-    else queue.push(waiter);
+  #enqueue(lane: Lane<Waiter>, ask: DoorAsk, expected: { estimatedWaitMs: number; runMs: number }): DoorPlace {
+    const position = lane.waitingOf(ask.session);
+    const { promise, waiter } = createWaiter(ask, lane.pace.safely(expected.runMs));
+    lane.add(waiter);
     this.#waiting += 1;
     this.#alarm.by(waiter.lateAt);
     return {
       waiting: promise,
       position,
-      estimatedWaitMs,
+      estimatedWaitMs: expected.estimatedWaitMs,
       withdraw: (error) => this.#drop(lane, waiter, error),
     };
   }
 
-  /** Refuses whose deadline has passed; gives the next one. */
+  /** Refuses who would end too late even when its turn came now; gives the time when the next one will. */
   #dropLate(): number {
     const now = performance.now();
     let next = Number.POSITIVE_INFINITY;
     for (const lane of this.#lanes.values()) {
-      for (const waiter of [...lane.queues.values()].flat()) {
+      for (const waiter of lane.entries()) {
+        const { ask } = waiter;
+        // How long it takes may have changed since it came.
+        if (waiter.lateAt <= now)
+          waiter.lateAt = now + leftOf(ask) - lane.pace.safely(lane.pace.lengthOf(ask.tool, ask.session));
         if (waiter.lateAt > now) next = Math.min(next, waiter.lateAt);
-        else this.#drop(lane, waiter, new CallError('QUEUE_TIMEOUT', 'the deadline passed before the run could begin'));
+        else this.#drop(lane, waiter, tooLate(ask));
       }
     }
     return next;
   }
 
-  /** Takes a waiter out of its queue; false when it was not there any more. */
-  #remove(lane: Lane, waiter: Waiter): boolean {
-    const { session } = waiter.ask;
-    const queue = lane.queues.get(session);
-    const index = queue?.indexOf(waiter) ?? -1;
-    if (queue === undefined || index < 0) return false;
-    queue.splice(index, 1);
-    if (queue.length === 0) lane.queues.delete(session);
+  #drop(lane: Lane<Waiter>, waiter: Waiter, error: CallError): void {
+    if (!lane.remove(waiter)) return;
     this.#waiting -= 1;
-    return true;
-  }
-
-  #drop(lane: Lane, waiter: Waiter, error: CallError): void {
-    if (!this.#remove(lane, waiter)) return;
-    this.#forget(lane, waiter.ask.session);
+    lane.forget(waiter.ask.session);
     waiter.refuse(error);
   }
 
-  #pump(lane: Lane): void {
-    for (let next = nextWaiter(lane); next !== undefined; next = nextWaiter(lane)) {
-      if (next.ask.deadlineAt - Date.now() < lane.pace.workOf(next.ask.tool)) {
-        this.#drop(
-          lane,
-          next,
-          new CallError('QUEUE_TIMEOUT', 'too little time is left for the run when its turn came'),
-        );
+  #pump(lane: Lane<Waiter>): void {
+    const { pace } = lane;
+    for (let next = lane.next(); next !== undefined; next = lane.next()) {
+      const { ask, since } = next;
+      if (pace.safely(pace.lengthOf(ask.tool, ask.session, 1)) > leftOf(ask)) {
+        this.#drop(lane, next, tooLate(ask));
         continue;
       }
-      this.#remove(lane, next);
-      next.admit(this.#admit(lane, next.ask, performance.now() - next.since));
+      lane.remove(next);
+      this.#waiting -= 1;
+      next.admit(this.#admit(lane, ask, performance.now() - since));
     }
   }
 
-  /** The work that comes before the session's next place: its own, and of every other session as many runs as it has turns until then. */
-  #estimateWait({ pace, queues }: Lane, session: string, position: number): number {
-    let own = 0;
-    let others = 0;
-    for (const [other, queue] of queues) {
-      const before = queue.slice(0, other === session ? position : position + 1);
-      const work = before.reduce((sum, { ask }) => sum + pace.workOf(ask.tool), 0);
-      if (other === session) own += work;
-      else others += work;
-    }
+  #estimateWait(lane: Lane<Waiter>, session: string): number {
+    const { pace } = lane;
+    const { own, others } = lane.workBefore(session);
     return Math.round(Math.max(pace.waitFor(own + others), pace.waitFor(own, this.#options.sessionPermits)));
   }
 
-  #refuseIfTooLong(lane: Lane, ask: DoorAsk, waitMs: number, position: number): void {
-    const { pace, limit } = lane;
-    const company = Math.max(0, waitMs > 0 ? Math.min(pace.running, limit) - 1 : pace.running);
-    const runMs = pace.lengthOf(ask.tool, company);
-    const leftMs = ask.deadlineAt - Date.now();
-    if (waitMs + runMs <= leftMs) return;
-    const reason = `a wait of about ${Math.round(waitMs)} ms (${position} before it) and a run of about ${Math.round(runMs)} ms do not fit the ${leftMs} ms left`;
-    throw this.#overCapacity(lane, ask.provider, reason);
+  /** A run that gets every permit when it wants one takes nothing from anybody, so it may try, however long such runs usually take. */
+  #refuseIfSlowed(lane: Lane<Waiter>, ask: DoorAsk): void {
+    const { pace } = lane;
+    const runMs = pace.lengthOf(ask.tool, ask.session, 1);
+    if (runMs > pace.workOf(ask.tool) && pace.safely(runMs) > leftOf(ask)) throw this.#tooLong(lane, ask, 0, runMs);
   }
 
-  #overCapacity(lane: Lane, provider: string, reason: string): CallError {
+  #tooLong(lane: Lane<Waiter>, ask: DoorAsk, waitMs: number, runMs: number): CallError {
+    const position = lane.waitingOf(ask.session);
+    const reason = `a wait of about ${Math.round(waitMs)} ms (${position} before it) and a run of about ${Math.round(runMs)} ms do not safely fit the ${leftOf(ask)} ms left`;
+    return this.#overCapacity(lane, ask.provider, reason);
+  }
+
+  #overCapacity(lane: Lane<Waiter>, provider: string, reason: string): CallError {
     const { pace } = lane;
     const places = Number.isFinite(lane.limit) ? lane.limit : pace.running;
     const spread = 0.8 + Math.random() * 0.4;
@@ -295,33 +249,24 @@ export class RunDoor {
   }
 }
 
-function createWaiter(ask: DoorAsk): { promise: Promise<DoorPass>; waiter: Waiter } {
+function createWaiter(ask: DoorAsk, runMs: number): { promise: Promise<DoorPass>; waiter: Waiter } {
   let [admit, refuse]: [Waiter['admit'], Waiter['refuse']] = [() => undefined, () => undefined];
   const promise = new Promise<DoorPass>((resolve, reject) => {
     [admit, refuse] = [resolve, reject];
   });
   const since = performance.now();
-  return { promise, waiter: { ask, since, lateAt: since + ask.deadlineAt - Date.now(), admit, refuse } };
+  return { promise, waiter: { ask, since, lateAt: since + leftOf(ask) - runMs, admit, refuse } };
 }
 
-function mayStart(lane: Lane, session: string): boolean {
-  return !lane.runningOf.has(session) || lane.pace.running < lane.limit;
+function leftOf({ deadlineAt }: DoorAsk): number {
+  return deadlineAt - Date.now();
 }
 
-/** The head that goes next: of a session with nothing running, else of the session with the smallest tag while places are free. */
-function nextWaiter(lane: Lane): Waiter | undefined {
-  let best: Waiter | undefined;
-  let bestTag = Number.POSITIVE_INFINITY;
-  for (const [session, queue] of lane.queues) {
-    const head = queue[0];
-    if (head === undefined || !mayStart(lane, session)) continue;
-    const tag = Math.max(lane.now, lane.tags.get(session) ?? 0);
-    if (tag < bestTag || (tag === bestTag && best !== undefined && head.since < best.since)) {
-      best = head;
-      bestTag = tag;
-    }
-  }
-  return best;
+function tooLate(ask: DoorAsk): CallError {
+  return new CallError(
+    'QUEUE_TIMEOUT',
+    `the ${leftOf(ask)} ms that are left for the run when it could begin are too little`,
+  );
 }
 
 function draining(): CallError {
