@@ -102,7 +102,7 @@ export function measureWs({ port }: Peer): void {
   );
 }
 
-/** CPU of artillery, in seconds, for two lengths of run, and ours in the same minutes. */
+/** CPU of artillery, in seconds, for two lengths of run, and ours just before it. */
 export interface ArtilleryCost {
   own: OwnCost;
   many: number;
@@ -113,14 +113,10 @@ export interface ArtilleryCost {
 /** One run of 20,000 messages and a longer one. After its last message artillery idles for many seconds, and others may go on. */
 export async function measureArtillery(peer: Peer): Promise<{ cost: Promise<ArtilleryCost> }> {
   const many = isFull ? 100_000 : 40_000;
-  const ours: ClientRun[] = [];
-  const measureOurs = (): void =>
-    void ours.push(client('ours-ws', `ws://127.0.0.1:${peer.port}/ws`, 20_000, 10_000, 20));
-  measureOurs();
+  const url = `ws://127.0.0.1:${peer.port}/ws`;
+  const ours = Array.from({ length: 3 }, () => client('ours-ws', url, 20_000, 10_000, 20));
   const short = await startArtillery(peer, 20_000);
-  measureOurs();
   const long = await startArtillery(peer, many);
-  measureOurs();
   const own = {
     perMessage: median(ours.map(({ done, cpuUs }) => cpuUs / done)),
     whole: median(ours.map(({ totalCpuUs }) => totalCpuUs)),

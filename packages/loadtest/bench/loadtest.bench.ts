@@ -19,14 +19,13 @@ note('clients over HTTP');
 await measureHttp(peer);
 note('artillery');
 const artillery = await measureArtillery(peer);
-// What follows mostly waits, as artillery now does for its telemetry; the simulations give way to all of it.
-note('known times and simulations');
-const simulated = simulate(flags);
+// What follows mostly waits, as artillery now does for its telemetry.
+note('known times');
 await stallTest(peer);
 await accuracyTest(peer);
 await permitTests(peer);
-note('the end of what runs beside');
-addBars(await simulated);
+note('simulations');
+addBars(await simulate(flags));
 judgeArtillery(await artillery.cost);
 peer.child.disconnect();
 
