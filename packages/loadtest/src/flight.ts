@@ -82,6 +82,14 @@ export class Flight implements CallSink, CallRecord {
     return this.due < this.#owner.warmupMs;
   }
 
+  /** A record that can be kept and copied. */
+  toRecord(): CallRecord {
+    const { due, lagMs, serviceMs, firstEventMs, firstTokenMs, maxGapMs, queuedMs, askedMs, tokens } = this;
+    const { entry, session, outcome, code, provider, forced, warmup } = this;
+    const times = { due, lagMs, serviceMs, firstEventMs, firstTokenMs, maxGapMs, queuedMs, askedMs };
+    return { ...times, tokens, entry, session, outcome, code, provider, forced, warmup };
+  }
+
   event(): void {
     this.#parts ??= { ...NO_PIECE, firstEventMs: this.#owner.now() - this.sentAt };
   }

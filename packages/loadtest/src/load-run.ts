@@ -195,7 +195,7 @@ export class LoadRun implements LinkOwner, FlightOwner {
     }
     this.outcomes[end.outcome] += 1;
     this.#options.records.add(flight);
-    this.#options.onRecord?.(flight);
+    this.#options.onRecord?.(flight.toRecord());
     if (this.#options.spend?.add(end, flight.tokens, this.inFlight)) this.stop();
     this.#renewWhenUsed(flight.link);
     flight.onEnd(end, now);

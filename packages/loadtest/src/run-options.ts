@@ -33,7 +33,7 @@ export interface RunOptions {
   abandonSignal?: AbortSignal;
   /** Told a few times a second. */
   onProgress?: (progress: RunProgress) => void;
-  /** Told of every call as it ends; the record is only valid during the call. */
+  /** Told of every call as it ends. The record may be kept. */
   onCall?: (record: CallRecord) => void;
   /** Reads the target's permits while the run goes on. */
   permits?: PermitWatch;

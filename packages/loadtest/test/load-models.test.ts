@@ -316,6 +316,23 @@ describe('load on a virtual clock', () => {
     expect(p99(0, 1000)).toBeGreaterThan(0);
   });
 
+  test('a record that is told can be kept and copied', async () => {
+    const copies: object[] = [];
+    const clock = new VirtualClock({ synchronous: true });
+    await clock.run(
+      runScenario(
+        { name: 'copy', durationMs: 1000, load: { kind: 'closed', sessions: 1 }, mix: constant(100) },
+        {
+          clock,
+          driver: virtual({ clock, limits: { global: 5, session: 5, providers: { glm: 5 } } }),
+          onCall: (record) => copies.push({ ...record }),
+        },
+      ),
+    );
+    expect(copies).toHaveLength(10);
+    expect(copies[3]).toMatchObject({ due: 300, lagMs: 0, serviceMs: 100, session: 0, forced: false, warmup: false });
+  });
+
   test('arriving sessions make their calls one after the other and leave', async () => {
     const result = await simulate({
       name: 'sessions',

@@ -76,9 +76,9 @@ describe('the door estimates', () => {
     expect(waits.map((answer) => ('waiting' in answer ? answer.estimatedWaitMs : 0))).toEqual([500, 1000, 1500]);
   });
 
-  /** Four permits, eight places; three sessions with one run each, one with three. */
-  async function doorWithHog() {
-    const door = await doorThatKnows({ debug: 1000 }, { maxRuns: { glm: 8 }, permits: () => 4 });
+  /** Four permits; three sessions with one run each, one with three. */
+  async function doorWithHog(places = 8) {
+    const door = await doorThatKnows({ debug: 1000 }, { maxRuns: { glm: places }, permits: () => 4 });
     for (const session of ['a', 'b', 'c', 'hog', 'hog', 'hog']) door.enter(ask(session));
     return door;
   }
@@ -91,14 +91,14 @@ describe('the door estimates', () => {
   });
 
   it('more time for the same run of a session with more runs than for that of a newcomer', async () => {
-    const door = await doorWithHog();
+    const door = await doorWithHog(6);
     // A newcomer gets 4/5 of a permit, or 4/7: 1250 and 1750.
     expect(codeOf(() => door.enter(ask('new', { leftMs: 1490 })))).toBe('OVER_CAPACITY');
     expect(codeOf(() => door.enter(ask('new', { leftMs: 1510 })))).toBeUndefined();
   });
 
   it('the work of a run by what its session got, not by how many there were', async () => {
-    const door = await doorThatKnows({}, { maxRuns: { glm: 9 }, permits: () => 2 });
+    const door = await doorThatKnows({}, { maxRuns: { glm: 8 }, permits: () => 2 });
     const alone = door.enter(ask('alone', { tool: 'short' }));
     for (let index = 0; index < 8; index += 1) door.enter(ask('hog', { tool: 'long' }));
     await vi.advanceTimersByTimeAsync(1000);
@@ -109,10 +109,19 @@ describe('the door estimates', () => {
   });
 
   it('nothing against a run that nobody slows, however little time it has', async () => {
-    const door = await doorThatKnows({ debug: 1000 }, { maxRuns: { glm: 8 }, permits: () => 2 });
-    expect(codeOf(() => door.enter(ask('a', { leftMs: 10 })))).toBeUndefined();
+    const door = await doorThatKnows({ debug: 1000 }, { maxRuns: { glm: 2 }, permits: () => 3 });
+    for (const session of ['a', 'b', 'c'])
+      expect(codeOf(() => door.enter(ask(session, { leftMs: 10 })))).toBeUndefined();
+    expect(codeOf(() => door.enter(ask('d', { leftMs: 10 })))).toBe('OVER_CAPACITY');
+  });
+
+  it('nothing against the first run of a session while places are free, however slow it will be', async () => {
+    const door = await doorThatKnows({ debug: 1000 }, { maxRuns: { glm: 3 }, permits: () => 1 });
+    door.enter(ask('a'));
+    expect(codeOf(() => door.enter(ask('a', { leftMs: 10 })))).toBe('OVER_CAPACITY');
     expect(codeOf(() => door.enter(ask('b', { leftMs: 10 })))).toBeUndefined();
-    expect(codeOf(() => door.enter(ask('c', { leftMs: 10 })))).toBe('OVER_CAPACITY');
+    expect(codeOf(() => door.enter(ask('c', { leftMs: 10 })))).toBeUndefined();
+    expect(codeOf(() => door.enter(ask('d', { leftMs: 10 })))).toBe('OVER_CAPACITY');
   });
 
   it('the wait by the turns of the sessions: only runs whose turn comes first are before it', async () => {

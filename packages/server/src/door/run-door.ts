@@ -99,7 +99,7 @@ export class RunDoor {
   }
 
   /**
-   * Asks for admission; decides in this turn.
+   * Asks for admission; decides in this turn. A session's first run is let in while there are places.
    *
    * @throws CallError `OVER_CAPACITY` when it cannot fit, `SERVER_DRAINING` after {@link close}.
    */
@@ -108,7 +108,8 @@ export class RunDoor {
     const lane = this.#lane(ask.provider);
     const position = lane.waitingOf(ask.session);
     if (position === 0 && lane.mayStart(ask.session)) {
-      this.#refuseIfSlowed(lane, ask);
+      const isFirstWithPlace = lane.pace.running < lane.limit && lane.pace.runningOf(ask.session) === 0;
+      if (!isFirstWithPlace) this.#refuseIfSlowed(lane, ask);
       return { pass: this.#admit(lane, ask, 0) };
     }
     if (this.#waiting >= this.#options.maxWaiting)
