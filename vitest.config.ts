@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** Without `import`: vitest hands these to node as flags, and a `require` inside a CommonJS package must not find an ES module. */
 const conditions = ['@exai/source', 'module', 'node', 'development|production'];
 
-/** Suites that start processes of their own and measure nothing: two at a time, after the unit tests. */
+/** Suites that start processes of their own, wait most of the time and measure nothing: three at a time, after the unit tests. */
 const processes = [
   'test/e2e/{packages,soak,loadtest-report}.test.ts',
   'packages/{semaphore,workflow,server}/test/e2e/**/*.test.ts',
@@ -49,7 +49,7 @@ export default defineConfig({
           ...patient,
           name: 'processes',
           include: processes,
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
