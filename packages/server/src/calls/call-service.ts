@@ -10,6 +10,7 @@ import { KeptResults } from './kept-results.ts';
 import { OpenWorks } from './open-works.ts';
 import { toCallError } from './to-call-error.ts';
 import type { Tool, ToolResult } from './tool.ts';
+import { within } from './within.ts';
 import { Work } from './work.ts';
 
 /** A journaled run that nobody drives. */
@@ -293,13 +294,4 @@ export class CallService {
 
 function assertSame(a: string, b: string): void {
   if (a !== b) throw new CallError('IDEMPOTENCY_CONFLICT', 'this idempotency key was used with other arguments');
-}
-
-async function within(ms: number, done: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([done, late]);
-  clearTimeout(timer);
 }

@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 
 import { CallError } from '../calls/call-error.ts';
 import type { CallService } from '../calls/call-service.ts';
+import { within } from '../calls/within.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import { CloseCode } from '../protocol/index.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
@@ -51,14 +52,14 @@ export async function drainServer(parts: DrainParts): Promise<void> {
     new CallError('SERVER_DRAINING', 'the server ended', { retryAfterMs: RECONNECT_MIN_MS }),
     SETTLE_MS,
   );
-  await atMost(left(), hook);
+  await within(left(), hook);
   await until(() => ws.bufferedBytesMax === 0 && mcp.pending === 0, FLUSH_MS);
   for (const session of sessions.values()) {
     session.disconnect(CloseCode.RESTART, 'the server is restarting');
     sessions.end(session, 'drained');
   }
   for (const connection of ws.connections()) connection.close(CloseCode.RESTART, 'the server is restarting');
-  await atMost(CLOSE_MS, mcp.close());
+  await within(CLOSE_MS, mcp.close());
   await until(() => ws.size === 0, CLOSE_MS);
   ws.close();
   http.closeAllConnections();
@@ -70,16 +71,6 @@ async function runHook(onDrain: (() => void | Promise<void>) | undefined): Promi
   } catch {
     // A hook that fails must not keep the server from ending.
   }
-}
-
-/** Waits for the end of `work`, for so many milliseconds; leaves no timer behind that keeps the process. */
-async function atMost(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }
 
 async function until(done: () => boolean, ms: number): Promise<void> {

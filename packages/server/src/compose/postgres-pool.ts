@@ -1,5 +1,6 @@
-import type { PostgresPool } from '@exai/workflow/postgres';
-import type { Pool } from 'pg';
+import { createPool, type OwnPool, type PostgresPool } from '@exai/workflow/postgres';
+
+import { within } from '../calls/within.ts';
 
 const CONNECTIONS = 10;
 const ANSWER_MS = 10_000;
@@ -12,39 +13,16 @@ export interface ServerPool {
   readonly end: () => Promise<void>;
 }
 
-/**
- * Makes a pool that connects, and loads the driver, when it is first used. A connection that breaks is dropped; whoever uses it then hears of
- * it by what it asked for.
- */
+/** Makes a pool that connects, and loads the driver, when it is first used. */
 export function createServerPool(url: string): ServerPool {
-  let pool: Promise<Pool> | undefined;
+  const settings = { url, poolSize: CONNECTIONS, callTimeoutMs: ANSWER_MS, applicationName: 'exai-server' };
+  let own: Promise<OwnPool> | undefined;
   return {
-    pool: { connect: async () => (await (pool ??= openPool(url))).connect() },
-    end: async () => {
-      const late = new Promise<void>((resolve) => {
-        setTimeout(resolve, END_MS).unref();
-      });
-      await Promise.race([(await pool)?.end(), late]);
-    },
+    pool: { connect: async () => (await (own ??= createPool(settings))).pool.connect() },
+    end: () =>
+      within(
+        END_MS,
+        Promise.resolve(own).then((made) => made?.end()),
+      ),
   };
 }
-
-async function openPool(url: string): Promise<Pool> {
-  const { Pool: PgPool } = await import('pg');
-  const pool = new PgPool({
-    connectionString: url,
-    max: CONNECTIONS,
-    connectionTimeoutMillis: ANSWER_MS,
-    statement_timeout: ANSWER_MS,
-    idle_in_transaction_session_timeout: ANSWER_MS,
-    keepAlive: true,
-    application_name: 'exai-server',
-    allowExitOnIdle: true,
-  });
-  pool.on('error', ignore);
-  // The pool listens to a connection while it is idle; without a listener of its own, one that breaks in use would end the process.
-  pool.on('connect', (client) => client.on('error', ignore));
-  return pool;
-}
-
-function ignore(): void {}

@@ -1,4 +1,5 @@
 import { CallError } from '../calls/call-error.ts';
+import { within } from '../calls/within.ts';
 import { Call } from '../protocol/index.ts';
 
 import { hashOf, SessionChanges } from './session-changes.ts';
@@ -78,13 +79,8 @@ export class SharedSessions {
   /** Writes what is left, for at most half a second. */
   async close(): Promise<void> {
     clearInterval(this.#looks);
-    let late: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<void>((resolve) => {
-      late = setTimeout(resolve, CLOSE_MS);
-    });
-    await Promise.race([Promise.all([this.#looking, this.flush()]), tooLate]);
+    await within(CLOSE_MS, Promise.all([this.#looking, this.flush()]));
     this.#closed = true;
-    clearTimeout(late);
     clearTimeout(this.#timer);
   }
 

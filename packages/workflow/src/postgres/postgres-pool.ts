@@ -27,21 +27,27 @@ export interface PostgresPool {
 /** A pool made here, and how to end it. */
 export interface OwnPool {
   readonly pool: PostgresPool;
+  /** Closes every connection; waits for those in use. */
   readonly end: () => Promise<void>;
 }
 
 /** Settings of a pool made from a URL. */
 export interface PoolSettings {
+  /** `postgres://…`; may hold a password. */
   readonly url: string;
+  /** Most connections. */
   readonly poolSize: number;
+  /** Longest wait for a connection, and for an answer, in ms. */
   readonly callTimeoutMs: number;
+  /** How the database names the connections to its operator. */
+  readonly applicationName: string;
 }
 
 /**
  * Makes a pool with the package `pg`. A connection that breaks is dropped; whoever uses it then hears of it by what it
  * asked for, and the next call makes a new one.
  */
-export async function createPool({ url, poolSize, callTimeoutMs }: PoolSettings): Promise<OwnPool> {
+export async function createPool({ url, poolSize, callTimeoutMs, applicationName }: PoolSettings): Promise<OwnPool> {
   const { Pool } = await import('pg');
   const pool = new Pool({
     connectionString: url,
@@ -50,7 +56,7 @@ export async function createPool({ url, poolSize, callTimeoutMs }: PoolSettings)
     statement_timeout: callTimeoutMs,
     idle_in_transaction_session_timeout: callTimeoutMs,
     keepAlive: true,
-    application_name: 'exai-workflow',
+    application_name: applicationName,
     allowExitOnIdle: true,
   });
   pool.on('error', ignore);

@@ -286,7 +286,7 @@ function toSource({ url, pool }: PostgresStoreOptions, poolSize: number, callTim
   // The value may hold a password and stays out of the message.
   const isPostgres = url !== undefined && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url);
   if (!isPostgres) throw new TypeError('url must be a postgres:// URL');
-  return async () => await createPool({ url, poolSize, callTimeoutMs });
+  return async () => await createPool({ url, poolSize, callTimeoutMs, applicationName: 'exai-workflow' });
 }
 
 function positive(name: string, value: number): number {

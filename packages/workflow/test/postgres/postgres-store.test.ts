@@ -5,8 +5,7 @@ import { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { WorkflowError, type WorkflowStore } from '../../src/index.ts';
-import { postgresStore, type PostgresPool, type PostgresStore } from '../../src/postgres/index.ts';
-import { createPool } from '../../src/postgres/postgres-pool.ts';
+import { createPool, postgresStore, type PostgresPool, type PostgresStore } from '../../src/postgres/index.ts';
 import { storeConformance } from '../../src/testing/index.ts';
 import { hasPostgres, startPostgres, type TestPostgres } from '../../../../test/services/start-postgres.ts';
 
@@ -60,7 +59,12 @@ describe.runIf(hasPostgres('postgresStore'))('postgresStore', () => {
   });
 
   it('survives a connection that breaks between two statements, and goes on with another', async () => {
-    const { pool, end } = await createPool({ url: postgres.url, poolSize: 1, callTimeoutMs: 10_000 });
+    const { pool, end } = await createPool({
+      url: postgres.url,
+      poolSize: 1,
+      callTimeoutMs: 10_000,
+      applicationName: 'test',
+    });
     const connection = await pool.connect();
     const { rows } = await connection.query({
       text: 'select pg_backend_pid() as pid',
