@@ -10,11 +10,11 @@ const FORMULA = '/formulas/moonshot/web-search:latest';
 
 /** Kimi's web search: the echo of `$web_search`, or the functions of a Formula, whose definitions are asked for once. */
 export class KimiSearch {
-  readonly #rest: RestClient;
+  readonly #rest: Pick<RestClient, 'json'>;
   readonly #settings: Pick<KimiRequestSettings, 'webSearch'>;
   #functions: Promise<readonly FunctionTool[]> | undefined;
 
-  constructor(rest: RestClient, settings: Pick<KimiRequestSettings, 'webSearch'>) {
+  constructor(rest: Pick<RestClient, 'json'>, settings: Pick<KimiRequestSettings, 'webSearch'>) {
     this.#rest = rest;
     this.#settings = settings;
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ChatRequest } from '../../src/chat/chat-model.ts';
 import { ProviderError } from '../../src/chat/provider-error.ts';
 import { KimiSearch } from '../../src/kimi/kimi-search.ts';
-import type { RestClient, RestRequest } from '../../src/pipeline/rest-client.ts';
+import type { RestRequest } from '../../src/pipeline/rest-client.ts';
 import { createKimi } from '@exai/providers';
 
 const SEARCHING: ChatRequest = { messages: [{ role: 'user', content: 'hi' }], webSearch: true };
@@ -26,7 +26,7 @@ function searchOver(answers: unknown[]): { search: KimiSearch; asked: RestReques
     if (next instanceof Error) throw next;
     return next;
   };
-  return { search: new KimiSearch({ json } as unknown as RestClient, { webSearch: 'formula' }), asked };
+  return { search: new KimiSearch({ json }, { webSearch: 'formula' }), asked };
 }
 
 const failed = (code: 'NETWORK' | 'ABORTED'): ProviderError =>
