@@ -23,29 +23,16 @@ interface CheckInput {
  */
 export function interferenceChecks({ found, client, judged, isOwnFault, maxStallMs }: CheckInput): SelfCheck[] {
   const { longestStallMs, loadAverage, cores, stealShare } = client;
-  const lags = Float64Array.from(found.flatMap((pair) => pair.lags)).sort();
+  const lagMs = percentileOf(Float64Array.from(found.flatMap((pair) => pair.lags)).sort(), 0.99) ?? 0;
   const lagLimit = Math.max(LAG_FLOOR_MS, LAG_SHARE * meanOfValues(found.map(({ withoutMs }) => withoutMs)));
+  const loadLimit = cores * MOST_LOAD_PER_CORE;
   const ownMs = meanOfValues(found.map(({ lagWithMs, lagWithoutMs }) => lagWithMs - lagWithoutMs));
   const doubt = judged.verdict === 'interference' ? 'fail' : 'warn';
   return [
     check('event-loop', longestStallMs, maxStallMs, 'ms', longestStallMs >= maxStallMs && 'fail', WHY.loop),
-    check(
-      'send-lag',
-      percentileOf(lags, 0.99) ?? 0,
-      lagLimit,
-      'ms',
-      (percentileOf(lags, 0.99) ?? 0) > lagLimit && 'fail',
-      WHY.lag,
-    ),
+    check('send-lag', lagMs, lagLimit, 'ms', lagMs > lagLimit && 'fail', WHY.lag),
     check('own-lateness', ownMs, Math.max(0, judged.effectMs), 'ms', isOwnFault && 'fail', WHY.own),
-    check(
-      'host',
-      loadAverage,
-      cores * MOST_LOAD_PER_CORE,
-      'load',
-      loadAverage > cores * MOST_LOAD_PER_CORE && doubt,
-      WHY.host,
-    ),
+    check('host', loadAverage, loadLimit, 'load', loadAverage > loadLimit && doubt, WHY.host),
     check('cpu-steal', stealShare, MOST_STEAL, 'share', stealShare > MOST_STEAL && doubt, WHY.steal),
   ];
 }
