@@ -1,8 +1,11 @@
-import { randomUUID } from 'node:crypto';
-import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { link, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { WorkflowError } from './workflow-error.ts';
+
+/** Enough of a hash that no two locks of a folder share a name. */
+const NAME_CHARS = 16;
 
 /** The right of one process to a folder. */
 export interface FileLock {
@@ -15,43 +18,60 @@ export interface FileLock {
  * @throws `WorkflowError` `LOCKED` while its process lives, this one included.
  */
 export async function lockFolder(dir: string): Promise<FileLock> {
-  const path = join(dir, 'lock');
   const own = JSON.stringify({ pid: process.pid, born: await birthOf(process.pid), id: randomUUID() });
+  return await take(dir, join(dir, 'lock'), own);
+}
+
+async function take(dir: string, path: string, own: string): Promise<FileLock> {
   for (let attempt = 0; attempt < 2; attempt += 1) {
     if (await claim(path, own)) return { release: () => release(path, own) };
-    const found = await readFile(path, 'utf8').catch(() => undefined);
+    const found = await read(path);
     if (found === undefined) continue;
     if (await isAlive(found))
       throw new WorkflowError('LOCKED', `${dir} is in use by process ${pidOf(found) ?? 'unknown'}`);
-    await removeStale(path, found);
+    await removeStale(dir, { path, stale: found, own });
   }
   throw new WorkflowError('LOCKED', `${dir} is being locked by another process`);
 }
 
+/** Makes the lock with its content at once: nobody must find one that does not yet say whose it is. */
 async function claim(path: string, own: string): Promise<boolean> {
+  const draft = `${path}.${randomUUID()}`;
   try {
-    await writeFile(path, own, { flag: 'wx', mode: 0o600 });
+    await writeFile(draft, own, { flag: 'wx', mode: 0o600 });
+    await link(draft, path);
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
     throw new WorkflowError('STORE_FAILED', `cannot write ${path}`, { cause: error });
+  } finally {
+    await rm(draft, { force: true });
   }
 }
 
-/** Takes the stale lock away under a name of its own, so that of two processes only one does; a fresh one is put back. */
-async function removeStale(path: string, stale: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
+/**
+ * Only who has the lock named after a stale one may remove that, and only while it is still there: so a fresh one, made
+ * after somebody else was faster, stays. Its process may die meanwhile too, and is then taken over from in the same way.
+ */
+async function removeStale(
+  dir: string,
+  { path, stale, own }: { path: string; stale: string; own: string },
+): Promise<void> {
+  const name = createHash('sha256').update(stale).digest('hex').slice(0, NAME_CHARS);
+  const turn = await take(dir, `${path}.${name}`, own);
   try {
-    await rename(path, aside);
-  } catch {
-    return;
+    if ((await read(path)) === stale) await unlink(path);
+  } finally {
+    await turn.release();
   }
-  if ((await readFile(aside, 'utf8')) !== stale) await link(aside, path).catch(() => undefined);
-  await unlink(aside);
+}
+
+async function read(path: string): Promise<string | undefined> {
+  return await readFile(path, 'utf8').catch(() => undefined);
 }
 
 async function release(path: string, own: string): Promise<void> {
-  if ((await readFile(path, 'utf8').catch(() => undefined)) === own) await unlink(path);
+  if ((await read(path)) === own) await unlink(path);
 }
 
 async function isAlive(lock: string): Promise<boolean> {
