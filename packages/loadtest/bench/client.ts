@@ -6,6 +6,8 @@ const first = Number(firstText);
 const count = Number(countText);
 const sockets = Number(socketsText);
 
+const PROMPT = { prompt: 'In one sentence: what does a semaphore protect?' };
+
 const scenario = (calls: number): Scenario => ({
   name: 'bench',
   durationMs: 600_000,
@@ -41,7 +43,6 @@ async function bareWs(calls: number): Promise<number> {
   const { WebSocket } = await import('ws');
   let sent = 0;
   let done = 0;
-  const args = { prompt: 'In one sentence: what does a semaphore protect?' };
   await Promise.all(
     Array.from(
       { length: sockets },
@@ -60,7 +61,7 @@ async function bareWs(calls: number): Promise<number> {
                 type: 'call',
                 id: `c${sent}`,
                 tool: 'chat',
-                arguments: args,
+                arguments: PROMPT,
                 deadlineMs: 60_000,
                 stream: true,
               }),
@@ -78,6 +79,30 @@ async function bareWs(calls: number): Promise<number> {
   return done;
 }
 
+/** The part of autocannon's interface that is used here. */
+type Autocannon = (options: {
+  url: string;
+  connections: number;
+  amount: number;
+  method: 'POST';
+  headers: Record<string, string>;
+  body: string;
+}) => PromiseLike<{ '2xx': number }>;
+
+async function autocannon(calls: number): Promise<number> {
+  const { default: run } = (await import(library)) as { default: Autocannon };
+  const result = await run({
+    url,
+    connections: sockets,
+    amount: calls,
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ tool: 'chat', arguments: PROMPT, session: '1' }),
+  });
+  return result['2xx'];
+}
+
 if (kind === 'bare-ws') await measure(bareWs);
+else if (kind === 'autocannon') await measure(autocannon);
 else await ours();
 process.exit();

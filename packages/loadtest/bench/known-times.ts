@@ -35,17 +35,16 @@ async function witness(port: number, scenario: Scenario): Promise<Witnessed[]> {
   const readLog = async (): Promise<Served[]> =>
     (await (await fetch(`http://127.0.0.1:${port}/log`)).json()) as Served[];
   await readLog();
-  const { driver, tagOf } = numbered(ws({ url: `ws://127.0.0.1:${port}/ws` }));
+  const { driver, ending } = numbered(ws({ url: `ws://127.0.0.1:${port}/ws` }));
   const calls: (Pick<CallRecord, 'due' | 'lagMs' | 'serviceMs'> & { tool: string; tag: number })[] = [];
   let origin = Number.POSITIVE_INFINITY;
   const { mix } = scenario;
   await runScenario(scenario, {
     driver,
     maxStallMs: 60_000,
-    onCall: (record) => {
-      const { due, lagMs, serviceMs, entry } = record;
+    onCall: ({ due, lagMs, serviceMs, entry, warmup }) => {
       origin = Math.min(origin, nowMs() - (due + lagMs + serviceMs));
-      calls.push({ due, lagMs, serviceMs, tool: mix[entry]?.tool ?? '', tag: tagOf(record) });
+      if (!warmup) calls.push({ due, lagMs, serviceMs, tool: mix[entry]?.tool ?? '', tag: ending() });
     },
   });
   const served = new Map((await readLog()).map((one) => [one.tag, one]));
@@ -62,22 +61,34 @@ async function witness(port: number, scenario: Scenario): Promise<Witnessed[]> {
   });
 }
 
-/** Numbers the calls of a driver. A call's sink is its record. */
-function numbered(driver: Driver): { driver: Driver; tagOf: (record: object) => number } {
-  const tags = new Map<object, number>();
+/** Numbers the calls of a driver; `ending` is the number of the call whose end is being told. */
+function numbered(driver: Driver): { driver: Driver; ending: () => number } {
+  let sent = 0;
+  let ending = -1;
   const connect: Driver['connect'] = async (session, onClose) => {
     const inner = await driver.connect(session, onClose);
     return {
       send(call, sink) {
-        const tag = tags.size;
-        tags.set(sink, tag);
-        return inner.send({ ...call, arguments: { ...call.arguments, tag } }, sink);
+        const tag = sent;
+        sent += 1;
+        return inner.send(
+          { ...call, arguments: { ...call.arguments, tag } },
+          {
+            event: () => sink.event(),
+            piece: (tokens) => sink.piece(tokens),
+            end(end) {
+              ending = tag;
+              sink.end(end);
+              ending = -1;
+            },
+          },
+        );
       },
       abandon: (handle, why) => inner.abandon(handle, why),
       close: () => inner.close(),
     };
   };
-  return { driver: { ...driver, connect }, tagOf: (record) => tags.get(record) ?? -1 };
+  return { driver: { ...driver, connect }, ending: () => ending };
 }
 
 /** By how many percent a percentile is off, beyond `freeMs`; `NaN` when a call is missing in the server's log. */
@@ -121,6 +132,7 @@ export async function accuracyTest({ port }: Peer): Promise<void> {
   const mix = Object.entries(known).map(([tool, service]) => ({ tool, weight: 1, service, deadlineMs: 30_000 }));
   const calls = await witness(port, {
     name: 'accuracy',
+    warmupMs: 500,
     durationMs: isFull ? 10_000 : 3500,
     load: { kind: 'open', sessions: 10, rate: 300 },
     mix: mix.map((entry) => ({ ...entry, weight: 100 / mix.length })),

@@ -16,16 +16,17 @@ const peer = await startPeer();
 note('clients over WebSocket');
 measureWs(peer);
 note('clients over HTTP');
-await measureHttp(peer);
+measureHttp(peer);
 note('artillery');
 const artillery = await measureArtillery(peer);
 // What follows mostly waits, as artillery now does for its telemetry.
-note('known times');
+note('a stall, beside the simulations');
+const simulated = Promise.all([simulate('memory', flags), simulate('verdicts', flags)]);
 await stallTest(peer);
+for (const bars of await simulated) addBars(bars);
+note('known times');
 await accuracyTest(peer);
 await permitTests(peer);
-note('simulations');
-addBars(await simulate(flags));
 judgeArtillery(await artillery.cost);
 peer.child.disconnect();
 

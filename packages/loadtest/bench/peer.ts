@@ -27,9 +27,9 @@ export function startPeer(): Promise<Peer> {
 
 const LEAST_URGENT = 19;
 
-/** Runs the simulations beside what mostly waits; resolves with what they were judged. */
-export async function simulate(flags: readonly string[]): Promise<Bar[]> {
-  const child = fork(fileURLToPath(new URL('simulate.ts', import.meta.url)), flags, {
+/** Runs simulations beside what mostly waits; resolves with what they were judged. */
+export async function simulate(what: 'memory' | 'verdicts', flags: readonly string[]): Promise<Bar[]> {
+  const child = fork(fileURLToPath(new URL('simulate.ts', import.meta.url)), [what, ...flags], {
     execArgv: ['--conditions=@exai/source', '--expose-gc', '--import', 'tsx'],
   });
   // It gives way to everything else from its first moment on.

@@ -84,10 +84,24 @@ export class Flight implements CallSink, CallRecord {
 
   /** A record that can be kept and copied. */
   toRecord(): CallRecord {
-    const { due, lagMs, serviceMs, firstEventMs, firstTokenMs, maxGapMs, queuedMs, askedMs, tokens } = this;
-    const { entry, session, outcome, code, provider, forced, warmup } = this;
-    const times = { due, lagMs, serviceMs, firstEventMs, firstTokenMs, maxGapMs, queuedMs, askedMs };
-    return { ...times, tokens, entry, session, outcome, code, provider, forced, warmup };
+    return {
+      due: this.due,
+      lagMs: this.lagMs,
+      serviceMs: this.serviceMs,
+      firstEventMs: this.firstEventMs,
+      firstTokenMs: this.firstTokenMs,
+      maxGapMs: this.maxGapMs,
+      queuedMs: this.queuedMs,
+      askedMs: this.askedMs,
+      tokens: this.tokens,
+      entry: this.entry,
+      session: this.session,
+      outcome: this.outcome,
+      code: this.code,
+      provider: this.provider,
+      forced: this.forced,
+      warmup: this.warmup,
+    };
   }
 
   event(): void {
