@@ -13,9 +13,11 @@ export interface FileLock {
 }
 
 /**
- * Locks a folder for this process. The lock of a process that is gone is taken over.
+ * Locks an existing folder for this process, by a file `lock` in it; does not wait. The lock of a process that is gone is
+ * taken over: by one of several that try at once.
  *
- * @throws `WorkflowError` `LOCKED` while its process lives, this one included.
+ * @throws `WorkflowError` `LOCKED` while the process that has it lives, this one included; `STORE_FAILED` when the folder
+ * cannot be written.
  */
 export async function lockFolder(dir: string): Promise<FileLock> {
   const own = JSON.stringify({ pid: process.pid, born: await birthOf(process.pid), id: randomUUID() });

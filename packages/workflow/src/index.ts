@@ -2,6 +2,7 @@ export { createEngine } from './engine.ts';
 export { decide } from './decide.ts';
 export { defineWorkflow } from './define-workflow.ts';
 export { evidenceTool } from './evidence-tool.ts';
+export { lockFolder, type FileLock } from './file-lock.ts';
 export { fileStore } from './file-store.ts';
 export { memoryStore } from './memory-store.ts';
 export { builtInWorkflows, PROFILE_TOOLS, TOOL_NAMES, toolSchemas } from './tools/index.ts';

@@ -3,11 +3,12 @@ import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { FileLock } from '@exai/workflow';
+
 import { CallError } from '../calls/call-error.ts';
 
 import { probe } from './ensure-server.ts';
 import type { ServerTarget } from './server-target.ts';
-import { takeStartLock } from './start-lock.ts';
 
 /** How a server is started. */
 export interface StartServerOptions {
@@ -36,7 +37,7 @@ export async function startServer(options: StartServerOptions): Promise<void> {
   const endsAt = Date.now() + START_MS;
   let server: { exited: boolean } | undefined;
   while (Date.now() < endsAt) {
-    const lock = server === undefined ? await takeStartLock(join(folder, `server-${port}.lock`)) : undefined;
+    const lock = server === undefined ? await lockStart(join(folder, `start-${port}`)) : undefined;
     try {
       if ((await probe(target)) === 'server') return;
       if (lock !== undefined) {
@@ -54,6 +55,19 @@ export async function startServer(options: StartServerOptions): Promise<void> {
     await sleep(POLL_MS);
   }
   throw new CallError('INTERNAL', `the server could not be started: ${await tail(logOf(options))}`);
+}
+
+/** The right to start it, or nothing while another process has that. */
+async function lockStart(dir: string): Promise<FileLock | undefined> {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  // A bridge that finds its server needs nothing of this package.
+  const { lockFolder, WorkflowError } = await import('@exai/workflow');
+  try {
+    return await lockFolder(dir);
+  } catch (error) {
+    if (WorkflowError.is(error) && error.code === 'LOCKED') return undefined;
+    throw error;
+  }
 }
 
 function launch(options: StartServerOptions): { exited: boolean } {

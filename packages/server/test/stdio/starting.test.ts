@@ -1,13 +1,12 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { describe, expect, it, vi } from 'vitest';
 
 import { ensureServer, probe } from '../../src/stdio/ensure-server.ts';
 import { exitWhenIdle } from '../../src/stdio/exit-when-idle.ts';
 import { serverTarget } from '../../src/stdio/server-target.ts';
-import { takeStartLock } from '../../src/stdio/start-lock.ts';
 import { startServer as startDetached } from '../../src/stdio/start-server.ts';
 import { connect, startServer, until } from '../test-server.ts';
 import { makeHome } from './stdio-processes.ts';
@@ -15,25 +14,6 @@ import { freePort } from '../../../../test/services/free-port.ts';
 
 /** Larger than any process id of Linux. */
 const DEAD = 2 ** 22 + 1;
-
-describe('the lock of a start', () => {
-  it('is taken by one of many at once, and free again afterwards', async () => {
-    const path = join(makeHome(), 'lock');
-    const taken = await Promise.all(Array.from({ length: 8 }, () => takeStartLock(path)));
-    const locks = taken.filter((lock) => lock !== undefined);
-    expect(locks).toHaveLength(1);
-    await locks[0]?.release();
-    expect(existsSync(path)).toBe(false);
-    expect(await takeStartLock(path)).toBeDefined();
-  });
-
-  it('is taken over from a process that died', async () => {
-    const path = join(makeHome(), 'lock');
-    writeFileSync(path, String(DEAD));
-    expect(await takeStartLock(path)).toBeDefined();
-    expect(await takeStartLock(path)).toBeUndefined();
-  });
-});
 
 describe('a bridge that looks for its server', () => {
   it('starts nothing when one answers', async () => {
@@ -68,13 +48,16 @@ describe('a bridge that looks for its server', () => {
     expect(serverTarget({ host: '::1', port: 1 })).toMatchObject({ wsUrl: 'ws://[::1]:1/ws', local: true });
   });
 
-  it('says what the server said when it does not start', async () => {
+  it('says what the server said when it does not start, after another that died while it started one', async () => {
     const port = await freePort();
     const folder = makeHome();
+    const lock = join(folder, `start-${port}`, 'lock');
+    mkdirSync(dirname(lock));
+    writeFileSync(lock, JSON.stringify({ pid: DEAD, born: '1', id: 'x' }));
     const command = [process.execPath, '-e', 'console.error("no luck today"); process.exit(3)'] as const;
     const target = serverTarget({ host: '127.0.0.1', port });
     await expect(startDetached({ target, port, folder, command, env: {} })).rejects.toThrow('no luck today');
-    expect(existsSync(join(folder, `server-${port}.lock`))).toBe(false);
+    expect(existsSync(lock)).toBe(false);
   });
 });
 
