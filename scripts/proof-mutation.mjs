@@ -25,7 +25,7 @@ const suites = [
   {
     // The quick ones first: most mutants end there.
     tests: [
-      'packages/semaphore/test/{semaphore,tiered-semaphore,adaptive-limit}.test.ts',
+      'packages/semaphore/test/{semaphore,tiered-semaphore,adaptive-limit,deadlock-watch}.test.ts',
       'packages/semaphore/test/{recovery,conformance,compat,field-bugs,bad-arguments,leak-scenes}.test.ts',
       'packages/semaphore/test/{tier-worlds,leak-fuzz}.test.ts',
     ],
@@ -33,7 +33,7 @@ const suites = [
   },
   {
     tests: [
-      'packages/workflow/test/{decide,loops,completion,limits,bad-definitions}.test.ts',
+      'packages/workflow/test/{decide,limit-boundaries,no-progress,loops,completion,limits,bad-definitions}.test.ts',
       'packages/workflow/test/{engine,caller-driven,calibration}.test.ts',
     ],
     files: ['decide', 'detect-no-progress', 'coverage', 'limits'].map((name) => `packages/workflow/src/${name}.ts`),
