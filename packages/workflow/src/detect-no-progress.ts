@@ -113,15 +113,8 @@ function monologue(rounds: readonly Round[], length: number): Detection | undefi
   const last = rounds.slice(-length);
   const [first] = last;
   if (first === undefined || last.length < length) return undefined;
-  const silent = last.every((round, index) => !round.usedTools && !hasNewClaim(round, last[index - 1]));
+  const silent = last.every((round) => !round.usedTools && round.claim === undefined);
   return silent ? { detector: 'monologue', since: first.step } : undefined;
-}
-
-function hasNewClaim(round: Round, before: Round | undefined): boolean {
-  const claim = round.claim?.claim;
-  if (claim === undefined) return false;
-  const earlier = before?.claim?.claim;
-  return earlier === undefined || claim.findings !== earlier.findings || claim.confidence !== earlier.confidence;
 }
 
 function stall(rounds: readonly Round[], length: number): Detection | undefined {

@@ -48,13 +48,13 @@ const found = (
   rounds: readonly Omit<Round, 'step'>[],
   policy: Partial<TerminationPolicy> = {},
 ): Detection | undefined => detectNoProgress(window(rounds), { ...QUIET, ...policy });
-const claim = (findings: string, confidence: MadeClaim['claim']['confidence'] = 'low'): MadeClaim => ({
+const MADE: MadeClaim = {
   step: 1,
-  claim: { findings, confidence, next_step_required: true, citations: [] },
+  claim: { findings: 'x', confidence: 'low', next_step_required: true, citations: [] },
   p: 0.5,
   n: 1,
   valid: 0,
-});
+};
 
 describe('a sign of no progress comes with the round that completes it, not one before', () => {
   it('errors', () => {
@@ -114,6 +114,12 @@ describe('a sign of no progress comes with the round that completes it, not one 
     expect(found([...last, round({ novel: 1 })], { stagnation: 4 })).toBeUndefined();
     expect(found([...last, round({ calls: [] })], { stagnation: 4 })).toBeUndefined();
     expect(found([...last, round({ calls: [call({ result: 'other' })] })], { stagnation: 4 })).toBeUndefined();
+    expect(
+      found(
+        times(4, () => round({ calls: [] })),
+        { stagnation: 4 },
+      ),
+    ).toBeUndefined();
   });
 
   it('five rounds that differ in numbers only', () => {
@@ -122,6 +128,7 @@ describe('a sign of no progress comes with the round that completes it, not one 
     expect(found(times(4, counting))).toBeUndefined();
     expect(found(times(6, counting))).toEqual({ detector: 'near_dup', since: 12 });
     expect(found([...times(4, counting), round({ calls: [] })])).toBeUndefined();
+    expect(found(times(5, () => round({ calls: [] })))).toBeUndefined();
     const places = times(5, (index) => ({ ...counting(index), places: new Set([`page-${index}`]) }));
     expect(found(places)).toBeUndefined();
   });
@@ -131,12 +138,9 @@ describe('a sign of no progress comes with the round that completes it, not one 
     expect(found([talk, talk], { monologue: 3 })).toBeUndefined();
     expect(found([talk, talk, talk, talk], { monologue: 3 })).toEqual({ detector: 'monologue', since: 12 });
     expect(found([talk, talk, round()], { monologue: 3 })).toBeUndefined();
-    const says = (...made: Parameters<typeof claim>): typeof talk => ({ ...talk, claim: claim(...made) });
-    expect(found([talk, talk, says('x')], { monologue: 3 })).toBeUndefined();
-    expect(found([talk, says('x'), says('y')], { monologue: 2 })).toBeUndefined();
-    expect(found([talk, says('x'), says('x', 'high')], { monologue: 2 })).toBeUndefined();
-    expect(found([talk, says('x'), says('x'), says('x')], { monologue: 2 })).toBeUndefined();
-    expect(found([says('x'), says('x'), talk], { monologue: 2 })).toBeUndefined();
+    const claiming = { ...talk, claim: MADE };
+    expect(found([talk, talk, claiming], { monologue: 3 })).toBeUndefined();
+    expect(found([claiming, claiming, talk], { monologue: 2 })).toBeUndefined();
   });
 
   it('a stall, in which what is hardly new counts half', () => {
