@@ -35,9 +35,21 @@ async function load(name: string): Promise<any> {
   return await import(pathToFileURL(path).href);
 }
 
-/** A peer ends at the first turn without a call, whatever it says. */
-function isDone(move: Move): boolean {
-  return move.calls.length === 0;
+/** A turn whose calls have ids, as every peer wants them. */
+interface Turn extends Move {
+  readonly calls: readonly (Move['calls'][number] & { readonly id: string })[];
+}
+
+/** The scripted agent as a peer meets it: done at the first turn without a call, whatever it says. */
+class PeerPlayback extends Playback {
+  isDone = false;
+  #calls = 0;
+
+  turn(): Turn {
+    const move = this.move();
+    this.isDone = move.calls.length === 0;
+    return { ...move, calls: move.calls.map((call) => ({ ...call, id: `c${(this.#calls += 1)}` })) };
+  }
 }
 
 async function aiSdk(): Promise<Peer> {
@@ -50,20 +62,17 @@ async function aiSdk(): Promise<Peer> {
   return {
     name: 'ai@6 ToolLoopAgent (20)',
     run: async (family, seed) => {
-      const play = new Playback(family, seed);
-      let done = false;
-      let call = 0;
+      const play = new PeerPlayback(family, seed);
       const model = new MockLanguageModelV3({
         doGenerate: async () => {
-          const move = play.move();
-          done = isDone(move);
-          const calls = move.calls.map(({ name, args }) => ({
+          const turn = play.turn();
+          const calls = turn.calls.map(({ id, name, args }) => ({
             type: 'tool-call',
-            toolCallId: `c${(call += 1)}`,
+            toolCallId: id,
             toolName: name,
             input: JSON.stringify(args),
           }));
-          const content = calls.length > 0 ? calls : [{ type: 'text', text: move.text ?? move.report?.findings ?? '' }];
+          const content = calls.length > 0 ? calls : [{ type: 'text', text: turn.text ?? turn.report?.findings ?? '' }];
           const finishReason = { unified: calls.length > 0 ? 'tool-calls' : 'stop', raw: undefined };
           return { content, finishReason, usage, warnings: [] };
         },
@@ -79,7 +88,7 @@ async function aiSdk(): Promise<Peer> {
         ]),
       );
       await new ToolLoopAgent({ model, tools }).generate({ prompt: 'task' });
-      return ofPlay(family, seed, play, done);
+      return ofPlay(family, seed, play, play.isDone);
     },
   };
 }
@@ -90,31 +99,9 @@ async function openaiAgents(): Promise<Peer> {
   return {
     name: '@openai/agents (10)',
     run: async (family, seed) => {
-      const play = new Playback(family, seed);
-      let done = false;
-      let call = 0;
+      const play = new PeerPlayback(family, seed);
       const model = {
-        getResponse: async () => {
-          const move = play.move();
-          done = isDone(move);
-          const calls = move.calls.map(({ name, args }) => ({
-            type: 'function_call',
-            callId: `c${(call += 1)}`,
-            name,
-            status: 'completed',
-            arguments: JSON.stringify(args),
-          }));
-          const text = {
-            type: 'message',
-            role: 'assistant',
-            status: 'completed',
-            content: [{ type: 'output_text', text: move.text ?? 'finished' }],
-          };
-          return {
-            output: calls.length > 0 ? calls : [text],
-            usage: { requests: 1, inputTokens: 1, outputTokens: 1, totalTokens: 2, add: () => undefined },
-          };
-        },
+        getResponse: async () => toAgentsResponse(play.turn()),
         getStreamedResponse: () => {
           throw new Error('not streamed');
         },
@@ -134,8 +121,28 @@ async function openaiAgents(): Promise<Peer> {
       } catch (error) {
         if (!(error instanceof Error) || error.name !== 'MaxTurnsExceededError') throw error;
       }
-      return ofPlay(family, seed, play, done);
+      return ofPlay(family, seed, play, play.isDone);
     },
+  };
+}
+
+function toAgentsResponse({ calls, text }: Turn): object {
+  const called = calls.map(({ id, name, args }) => ({
+    type: 'function_call',
+    callId: id,
+    name,
+    status: 'completed',
+    arguments: JSON.stringify(args),
+  }));
+  const said = {
+    type: 'message',
+    role: 'assistant',
+    status: 'completed',
+    content: [{ type: 'output_text', text: text ?? 'finished' }],
+  };
+  return {
+    output: called.length > 0 ? called : [said],
+    usage: { requests: 1, inputTokens: 1, outputTokens: 1, totalTokens: 2, add: () => undefined },
   };
 }
 
@@ -164,14 +171,11 @@ async function langGraph(): Promise<Peer> {
   return {
     name: 'LangGraph ReAct (25 super-steps)',
     run: async (family, seed) => {
-      const play = new Playback(family, seed);
-      let done = false;
-      let call = 0;
+      const play = new PeerPlayback(family, seed);
       const model = new FakeModel(() => {
-        const move = play.move();
-        done = isDone(move);
-        const calls = move.calls.map(({ name, args }) => ({ id: `c${(call += 1)}`, name, args, type: 'tool_call' }));
-        return new AIMessage({ content: move.text ?? 'finished', tool_calls: calls });
+        const { calls, text } = play.turn();
+        const called = calls.map(({ id, name, args }) => ({ id, name, args, type: 'tool_call' }));
+        return new AIMessage({ content: text ?? 'finished', tool_calls: called });
       });
       const tools = family.tools.map(({ name }) =>
         tool((args: Record<string, unknown>) => play.answer(name, args).content, {
@@ -185,7 +189,7 @@ async function langGraph(): Promise<Peer> {
       } catch (error) {
         if (!(error instanceof Error) || error.name !== 'GraphRecursionError') throw error;
       }
-      return ofPlay(family, seed, play, done);
+      return ofPlay(family, seed, play, play.isDone);
     },
   };
 }

@@ -29,51 +29,34 @@ interface Durable {
  */
 export function fileStore(dir: string, clock: () => number = Date.now): WorkflowStore {
   const files = new JournalFiles(dir, clock);
-  const { book } = files;
-  const ready = async (): Promise<void> => await files.open();
   return {
     caps: { durable: 'fsync', multiProcess: false },
     create: async (header) => {
-      await ready();
+      const book = await files.open();
       const path = files.pathOf(header.id);
       if (book.create(header) === undefined) return 'exists';
       await files.add(header.id, path, toHeaderLine(header));
       return 'created';
     },
-    header: async (id) => {
-      await ready();
-      return book.find(id)?.header;
-    },
+    header: async (id) => (await files.open()).find(id)?.header,
     append: async (id, expectedSeq, records, lease) => {
-      await ready();
+      const book = await files.open();
       const { lastSeq } = book.accept(id, expectedSeq, records, lease);
       await files.write(id, records);
       return lastSeq;
     },
     async *read(id, range = {}) {
-      await ready();
+      const book = await files.open();
       book.get(id);
       const records = await files.read(id);
       yield* records.slice(Math.max(0, (range.fromSeq ?? 1) - 1), range.toSeq);
     },
-    acquire: async (id, owner, ttlMs) => {
-      await ready();
-      return book.acquire(id, owner, ttlMs);
-    },
-    renew: async (lease, ttlMs) => {
-      await ready();
-      return book.renew(lease, ttlMs);
-    },
-    release: async (lease) => {
-      await ready();
-      book.release(lease);
-    },
-    list: async (filter) => {
-      await ready();
-      return book.list(filter);
-    },
+    acquire: async (id, owner, ttlMs) => (await files.open()).acquire(id, owner, ttlMs),
+    renew: async (lease, ttlMs) => (await files.open()).renew(lease, ttlMs),
+    release: async (lease) => (await files.open()).release(lease),
+    list: async (filter) => (await files.open()).list(filter),
     prune: async (filter) => {
-      await ready();
+      const book = await files.open();
       const gone = book.prunable(filter);
       for (const id of gone) await files.remove(id);
       return gone.length;
@@ -84,8 +67,8 @@ export function fileStore(dir: string, clock: () => number = Date.now): Workflow
 
 /** The files behind a store, and what of them is durable. */
 class JournalFiles {
-  readonly book: JournalBook;
   readonly #dir: string;
+  readonly #book: JournalBook;
   readonly #durable = new Map<string, Durable>();
   readonly #idByPath = new Map<string, string>();
   readonly #commit = new GroupCommit(FILE_MODE, (path) => this.#takeBack(path));
@@ -94,12 +77,14 @@ class JournalFiles {
 
   constructor(dir: string, clock: () => number) {
     this.#dir = dir;
-    this.book = new JournalBook(clock);
+    this.#book = new JournalBook(clock);
   }
 
-  async open(): Promise<void> {
+  /** The book of what the folder holds. The first call locks the folder and reads it. */
+  async open(): Promise<JournalBook> {
     if (this.#closed) throw new WorkflowError('STORE_FAILED', `the store of ${this.#dir} is closed`);
     await (this.#opened ??= this.#load());
+    return this.#book;
   }
 
   pathOf(id: string): string {
@@ -125,7 +110,7 @@ class JournalFiles {
   }
 
   async remove(id: string): Promise<void> {
-    this.book.remove(id);
+    this.#book.remove(id);
     this.#durable.delete(id);
     this.#idByPath.delete(this.pathOf(id));
     await rm(this.pathOf(id), { force: true });
@@ -156,7 +141,7 @@ class JournalFiles {
     const id = this.#idByPath.get(path);
     const durable = id === undefined ? undefined : this.#durable.get(id);
     if (id === undefined || durable === undefined) return;
-    const entry = this.book.find(id);
+    const entry = this.#book.find(id);
     if (entry !== undefined) Object.assign(entry, { lastSeq: durable.seq, lastAt: durable.at, lastType: durable.type });
     await cutOff(path, durable.size).catch(() => undefined);
   }
@@ -180,7 +165,7 @@ class JournalFiles {
     const found = await recoverJournal(path);
     if (found === undefined) return await rm(path, { force: true });
     const { header, last, size } = found;
-    const entry = this.book.create(header);
+    const entry = this.#book.create(header);
     if (entry === undefined) return;
     const seen = { seq: last?.seq ?? 0, at: last?.at ?? header.createdAt, type: last?.type ?? '' };
     Object.assign(entry, { lastSeq: seen.seq, lastAt: seen.at, lastType: seen.type });

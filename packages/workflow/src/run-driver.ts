@@ -1,23 +1,21 @@
-import { buildFinalPrompt, buildPrompt, toFunctionTools, type Exchange, type PromptParts } from './build-prompt.ts';
-import { callKey } from './apply-record.ts';
+import { buildFinalPrompt, buildPrompt, type Exchange, type PromptParts } from './build-prompt.ts';
 import type { Calibrated, CalibrationAsk } from './calibration.ts';
-import { coverageOf } from './coverage.ts';
 import { decideState, type Plan } from './decide.ts';
 import type { BoundWorkflow, PanelMember, Workflow } from './define-workflow.ts';
-import { estimator } from './estimate-call.ts';
+import { estimator, type EstimateParts } from './estimate-call.ts';
 import type { EvidenceTool } from './evidence-tool.ts';
 import type { Roots } from './evidence/roots.ts';
 import { extractClaim } from './extract-claim.ts';
-import type { CallPurpose, RecordBody, RecordOf } from './journal.ts';
+import type { RecordBody, RecordOf } from './journal.ts';
+import { JournaledCalls } from './journaled-calls.ts';
 import { finalFits } from './limits.ts';
-import { callModel } from './model-call.ts';
-import type { FunctionTool, Message, Model, ModelAsk, ModelRequest, ModelResult } from './model.ts';
-import { serviceShare, toModelAsk, toSettings } from './request-options.ts';
+import type { Model, ModelAsk, ModelRole } from './model.ts';
+import { toModelAsk } from './request-options.ts';
 import { readReview, reviewPrompt } from './review.ts';
 import type { RunJournal } from './run-journal.ts';
-import { reportedConfidence, type RunState } from './run-state.ts';
-import { addUsage } from './run-usage.ts';
-import { serializeError, type RunResult, type StopReason } from './stop-reason.ts';
+import { resultOf } from './run-result.ts';
+import type { RunState } from './run-state.ts';
+import type { RunResult, StopReason } from './stop-reason.ts';
 import { stopRequestOf } from './stop-request.ts';
 import { runTools, settleUnknown, type ToolRunnerParts } from './tool-runner.ts';
 import { WorkflowError } from './workflow-error.ts';
@@ -42,25 +40,16 @@ export interface DriverParts {
   readonly onResult: (result: RunResult) => Promise<void>;
 }
 
-interface CallAsk {
-  readonly step: number;
-  readonly purpose: CallPurpose;
-  readonly model: Model;
-  readonly messages: Message[];
-  readonly offerTools: boolean;
-  readonly member?: string;
-}
-
 /** Drives one run from wherever its journal stands to its end. What comes next follows from the journal alone. */
 export class RunDriver {
   readonly #parts: DriverParts;
   readonly #plan: Plan;
-  readonly #functionTools: FunctionTool[];
+  readonly #calls: JournaledCalls;
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
     this.#plan = toPlan(parts);
-    this.#functionTools = toFunctionTools(parts.tools);
+    this.#calls = new JournaledCalls({ ...parts, estimate: this.#plan.estimate });
   }
 
   /** Runs to the end, or to the point where a human must answer. Rejects only when the journal cannot be written. */
@@ -133,8 +122,8 @@ export class RunDriver {
     const { workflow } = this.#parts;
     const open = this.#state.openCalls.get('step');
     const step = open?.step ?? this.#state.steps + 1;
-    const model = this.#state.done.escalated ? this.#reviewer('expert') : this.#agent();
-    await this.#call({
+    const model = this.#model(this.#state.done.escalated ? 'expert' : 'agent');
+    await this.#calls.make({
       step,
       purpose: 'step',
       model,
@@ -174,7 +163,7 @@ export class RunDriver {
   /** Asks all members side by side, each blind to the others. A member that fails is left out. */
   async #askPanel(members: readonly PanelMember[]): Promise<void> {
     const asked = members.map((member) =>
-      this.#call({
+      this.#calls.make({
         step: 0,
         purpose: 'panel',
         model: this.#parts.models({ tool: this.#parts.workflow.name, role: 'agent', ...pick(member) }),
@@ -196,93 +185,15 @@ export class RunDriver {
     const { journal, bound } = this.#parts;
     const step = this.#state.steps;
     const messages = reviewPrompt(bound, this.#state);
-    const result = await this.#call({ step, purpose: by, model: this.#reviewer(by), messages, offerTools: false });
+    const result = await this.#calls.make({ step, purpose: by, model: this.#model(by), messages, offerTools: false });
     if (this.#parts.signal.aborted) return;
     const review = result === undefined ? { ok: 'unknown' as const, text: '', gaps: [] } : readReview(result.text);
     await journal.append({ type: 'verdict', step, by, ...review });
   }
 
-  #agent(): Model {
-    const { models, workflow, bound } = this.#parts;
-    return models(toModelAsk(workflow, bound.input, 'agent'));
-  }
-
-  #reviewer(role: 'expert' | 'judge'): Model {
+  #model(role: ModelRole): Model {
     const { models, workflow, bound } = this.#parts;
     return models(toModelAsk(workflow, bound.input, role));
-  }
-
-  /** One model call: written down before, and after with its usage in one piece. Nothing is returned when it failed. */
-  async #call(ask: CallAsk): Promise<ModelResult | undefined> {
-    const { journal, signal } = this.#parts;
-    const { step, purpose, model } = ask;
-    const member = ask.member === undefined ? {} : { member: ask.member };
-    const name = `${model.provider}/${model.modelId}`;
-    if (!this.#state.openCalls.has(callKey(ask))) {
-      const { tokens, usd } = this.#plan.estimate(this.#state);
-      const reserved = { tokens, ...(usd === undefined ? {} : { usd }) };
-      await journal.append({ type: 'step.started', step, purpose, model: name, reserved, ...member });
-    }
-    if (signal.aborted) return undefined;
-    try {
-      const { result, waitedMs } = await callModel(model, this.#request(ask), this.#callOptions(), {
-        delta: (text) => journal.tell({ type: 'model.delta', step, text }),
-        progress: (event) => journal.tell({ type: 'model.event', step, event }),
-      });
-      await this.#keep(ask, name, result, waitedMs);
-      return result;
-    } catch (error) {
-      if (WorkflowError.is(error)) throw error;
-      if (signal.aborted) return undefined;
-      await journal.append({ type: 'model.failed', step, purpose, error: serializeError(error), ...member });
-      return undefined;
-    }
-  }
-
-  async #keep(ask: CallAsk, name: string, result: ModelResult, waitedMs: number): Promise<void> {
-    const { step, purpose } = ask;
-    const { text, reasoning, toolCalls, finishReason, sources, usage, cost } = result;
-    await this.#parts.journal.append(
-      {
-        type: 'model.finished',
-        step,
-        purpose,
-        text,
-        reasoning,
-        toolCalls,
-        finishReason,
-        model: name,
-        ...(sources === undefined || sources.length === 0 ? {} : { sources }),
-        ...(ask.member === undefined ? {} : { member: ask.member }),
-      },
-      {
-        type: 'budget',
-        step,
-        usage,
-        waitedMs,
-        ...(cost === undefined ? {} : { costUsd: cost }),
-        spent: addUsage(this.#state.spent, usage, cost ?? 0, waitedMs),
-      },
-    );
-  }
-
-  #request({ purpose, messages, offerTools }: CallAsk): ModelRequest {
-    const { workflow, bound } = this.#parts;
-    const share = serviceShare(workflow, bound.input, this.#state.steps, purpose);
-    const settings = toSettings(workflow, bound.input, share);
-    const { webSearch, ...quiet } = settings;
-    const allowed = purpose === 'step' && webSearch === true ? settings : quiet;
-    return { messages, ...allowed, ...(offerTools ? { tools: this.#functionTools, toolChoice: 'auto' } : {}) };
-  }
-
-  #callOptions(): { signal: AbortSignal; session?: string; priority?: number; deadlineAt?: number } {
-    const { start, deadlineAt } = this.#state;
-    return {
-      signal: this.#parts.signal,
-      ...(start?.session === undefined ? {} : { session: start.session }),
-      ...(start?.priority === undefined ? {} : { priority: start.priority }),
-      ...(deadlineAt === undefined ? {} : { deadlineAt }),
-    };
   }
 
   /** Writes the final answer, if there is room for one, and ends the run. */
@@ -291,10 +202,10 @@ export class RunDriver {
     this.#parts.journal.assertHeld();
     if (this.#needsFinal(stop)) {
       const messages = buildFinalPrompt(this.#prompt, stop);
-      await this.#call({
+      await this.#calls.make({
         step: this.#state.steps,
         purpose: 'final',
-        model: this.#agent(),
+        model: this.#model('agent'),
         messages,
         offerTools: false,
       });
@@ -324,23 +235,7 @@ export class RunDriver {
 
   #resultOf(stop: StopReason): RunResult {
     const { journal, bound, continuationId } = this.#parts;
-    const state = this.#state;
-    const last = state.claims.at(-1);
-    const reported = reportedConfidence(state);
-    const { met, missing } = coverageOf(state, bound.requirements);
-    return {
-      runId: journal.runId,
-      stop,
-      text: bestText(state),
-      ...(last === undefined ? {} : { output: last.claim }),
-      confidence: { ...(reported === undefined ? {} : { reported }), p: last?.p ?? 0, n: last?.n ?? 0 },
-      coverage: { met, missing },
-      usage: state.spent,
-      steps: state.steps,
-      ...(state.sources.length === 0 ? {} : { sources: state.sources }),
-      continuationId,
-      ...(state.lastModel === undefined ? {} : { model: state.lastModel }),
-    };
+    return resultOf(this.#state, stop, { runId: journal.runId, bound, continuationId });
   }
 
   get #prompt(): PromptParts {
@@ -355,7 +250,7 @@ export class RunDriver {
 }
 
 /** What decisions of a run depend on besides its journal. */
-export function toPlan(parts: Pick<DriverParts, 'workflow' | 'bound' | 'history' | 'tools' | 'maxPromptTokens'>): Plan {
+export function toPlan(parts: EstimateParts): Plan {
   const { workflow, bound } = parts;
   return {
     kind: workflow.kind,
@@ -368,13 +263,4 @@ export function toPlan(parts: Pick<DriverParts, 'workflow' | 'bound' | 'history'
 
 function pick({ provider, model }: PanelMember): { provider?: string; model?: string } {
   return { ...(provider === undefined ? {} : { provider }), ...(model === undefined ? {} : { model }) };
-}
-
-/** The final answer, else the last claim, else the last thing said. */
-function bestText(state: RunState): string {
-  if (state.finalText !== undefined && state.finalText.trim() !== '') return state.finalText;
-  const findings = state.claims.at(-1)?.claim.findings;
-  if (findings !== undefined && findings !== '') return findings;
-  const last = state.turns.findLast((turn) => turn.kind === 'assistant' && turn.text.trim() !== '');
-  return last?.kind === 'assistant' ? last.text : '';
 }
