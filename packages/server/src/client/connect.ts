@@ -1,4 +1,5 @@
-import { type ConnectOptions, ExaiClient } from './exai-client.ts';
+import type { ConnectOptions } from './connect-options.ts';
+import { ExaiClient } from './exai-client.ts';
 
 /**
  * Opens a session with an EXAI server. It reconnects and resumes by itself, also on another server that shares its sessions; where

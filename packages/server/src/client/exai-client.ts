@@ -11,30 +11,15 @@ import {
   type Welcome,
 } from '../protocol/index.ts';
 
+import { CallBook } from './call-book.ts';
 import { type ClientEvents, ClientEventHub } from './client-events.ts';
+import type { ConnectOptions } from './connect-options.ts';
 import { Connection } from './connection.ts';
 import { FrameSequence } from './frame-sequence.ts';
-import { type CallAnswer, type CallOptions, PendingCall } from './pending-call.ts';
+import type { CallAnswer, CallOptions } from './pending-call.ts';
 import { ProtocolError } from './protocol-error.ts';
 import { QueryBook } from './query-book.ts';
-import { isFinal, type Loss, reconnectDelay } from './reconnect-delay.ts';
-import type { SocketClass } from './socket.ts';
-
-/** Settings of {@link connect}. */
-export interface ConnectOptions {
-  readonly token?: string | undefined;
-  /** Shown in the server's view. @defaultValue `exai-client` */
-  readonly name?: string | undefined;
-  readonly version?: string | undefined;
-  /** Folders for the file tools of its sessions. Only a program on the server's machine can make the proof. */
-  readonly roots?: { readonly folders: readonly string[]; readonly proof: string } | undefined;
-  /** @defaultValue the platform's, else that of `ws` */
-  readonly webSocket?: SocketClass | undefined;
-  /** Milliseconds to wait before connecting again; nothing gives up. @defaultValue {@link reconnectDelay} */
-  readonly delay?: ((loss: Loss) => number | undefined) | undefined;
-  /** Longest time for connecting and the welcome, in milliseconds. @defaultValue 10_000 */
-  readonly connectTimeoutMs?: number | undefined;
-}
+import { isFinal, reconnectDelay } from './reconnect-delay.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -46,12 +31,13 @@ export class ExaiClient {
   readonly #options: ConnectOptions;
   readonly #connection: Connection;
   readonly #sequence = new FrameSequence();
-  readonly #pending = new Map<string, PendingCall>();
+  readonly #calls = new CallBook({
+    isReady: () => this.#isReady,
+    send: (frame) => this.#send(frame),
+  });
   readonly #queries = new QueryBook();
   readonly #events = new ClientEventHub();
   readonly #subscriptions = new Map<string, { intervalMs: number; listener: (snapshot: Snapshot) => void }>();
-  /** Cancelled here while there was no connection to say so. */
-  readonly #unsaidCancels = new Set<string>();
   #welcome: Welcome | undefined;
   /** Welcomed, and everything missed has come. */
   #isReady = false;
@@ -92,7 +78,7 @@ export class ExaiClient {
 
   /** Calls without an answer. */
   get pending(): number {
-    return this.#pending.size;
+    return this.#calls.size;
   }
 
   /** Listens until the returned function is called. */
@@ -114,10 +100,9 @@ export class ExaiClient {
    * Calls a tool. Rejects with a {@link ProtocolError}.
    */
   call(tool: string, args: Readonly<Record<string, unknown>> = {}, options: CallOptions = {}): Promise<CallAnswer> {
-    const id = `c${(this.#count += 1)}`;
     const frame: Omit<Call, 'deadlineMs'> = {
       type: 'call',
-      id,
+      id: `c${(this.#count += 1)}`,
       tool,
       arguments: args,
       priority: options.priority ?? 'interactive',
@@ -125,13 +110,10 @@ export class ExaiClient {
       idempotencyKey: options.idempotencyKey ?? globalThis.crypto.randomUUID(),
     };
     const deadlineMs = options.deadlineMs === undefined ? undefined : Math.min(options.deadlineMs, MAX_DEADLINE_MS);
-    const call = new PendingCall(frame, { ...options, deadlineMs }, () => this.#cancel(call));
-    this.#pending.set(id, call);
-    const forget = (): void => void this.#pending.delete(id);
-    call.answer.then(forget, forget);
+    const call = this.#calls.add(frame, { ...options, deadlineMs });
     if (this.#closed !== undefined) call.reject(this.#closed);
     else if (options.signal?.aborted === true) call.fail('CANCELLED', 'the signal was aborted before the call');
-    else if (this.connected) this.#sendCall(call);
+    else if (this.connected) this.#calls.send(call);
     return call.answer;
   }
 
@@ -193,11 +175,10 @@ export class ExaiClient {
       case 'accepted':
       case 'progress':
       case 'chunk':
-        this.#pending.get(frame.id)?.tell(frame);
+        this.#calls.tell(frame);
         break;
       case 'result':
-        this.#pending.get(frame.id)?.succeed(frame);
-        this.#unsaidCancels.delete(frame.id);
+        this.#calls.succeed(frame);
         break;
       case 'error':
         this.#failed(frame.id, new ProtocolError(frame.error));
@@ -229,12 +210,8 @@ export class ExaiClient {
     this.#attempt = 0;
     this.#hintMs = undefined;
     if (welcome.resumed) this.#sequence.replayUntil(welcome.lastSeq);
-    else {
-      this.#sequence.begin();
-      this.#unsaidCancels.clear();
-    }
-    // Another server accepts again what it knows of.
-    if (!welcome.resumed || welcome.moved === true) for (const call of this.#pending.values()) call.accepted = false;
+    else this.#sequence.begin();
+    this.#calls.welcomed(welcome);
     this.#connection.beatEvery(welcome.limits.heartbeatMs);
   }
 
@@ -242,14 +219,7 @@ export class ExaiClient {
   #caughtUp(): void {
     const resumed = this.#welcome?.resumed === true;
     this.#isReady = true;
-    let resent = 0;
-    for (const id of this.#unsaidCancels) this.#send({ type: 'cancel', id });
-    this.#unsaidCancels.clear();
-    for (const call of this.#pending.values()) {
-      if (call.accepted) continue;
-      this.#sendCall(call);
-      resent += 1;
-    }
+    const resent = this.#calls.resend();
     for (const [id, { intervalMs }] of this.#subscriptions) this.#send({ type: 'subscribe', id, intervalMs });
     this.#opening?.resolve();
     this.#opening = undefined;
@@ -258,9 +228,8 @@ export class ExaiClient {
 
   #failed(id: string | undefined, error: ProtocolError): void {
     if (id !== undefined) {
-      this.#pending.get(id)?.reject(error);
+      this.#calls.fail(id, error);
       this.#queries.fail(id, error);
-      this.#unsaidCancels.delete(id);
       return;
     }
     if (error.code === 'RESUME_FAILED') {
@@ -289,18 +258,6 @@ export class ExaiClient {
     else this.#connection.dialIn(retryInMs);
   }
 
-  #cancel(call: PendingCall): void {
-    if (this.connected) this.#send({ type: 'cancel', id: call.id });
-    else if (call.accepted) this.#unsaidCancels.add(call.id);
-    call.fail('CANCELLED', 'cancelled by the caller');
-  }
-
-  #sendCall(call: PendingCall): void {
-    const frame = call.toFrame();
-    if (frame === undefined) call.fail('DEADLINE_EXCEEDED', 'the deadline passed while there was no connection');
-    else this.#send(frame);
-  }
-
   #query(toFrame: (id: string) => ClientFrameInput): Promise<ServerFrame> {
     const id = `q${(this.#count += 1)}`;
     if (!this.#isReady) return Promise.reject(this.#closed ?? lost(CloseCode.GOING_AWAY, 'not connected'));
@@ -318,7 +275,7 @@ export class ExaiClient {
     this.#opening?.reject(error);
     this.#opening = undefined;
     this.#subscriptions.clear();
-    for (const call of this.#pending.values()) call.reject(error);
+    this.#calls.failAll(error);
     this.#queries.failAll(error);
   }
 }

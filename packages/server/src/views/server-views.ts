@@ -19,7 +19,7 @@ import type {
 import type { Session } from '../sessions/session.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import { VERSION } from '../version.ts';
-import type { ConnectionViews } from '../ws/ws-connection.ts';
+import type { ConnectionViews } from '../ws/connection-views.ts';
 
 import { Notebook } from './notebook.ts';
 import { toInputSchema } from './tool-schema.ts';
