@@ -41,7 +41,16 @@ export interface SemaphoreRecorder {
 
 /** The helpers over one set of families; each asks `assertOpen` first. */
 export function createSemaphoreRecorder(families: FamilySet, assertOpen: () => void): SemaphoreRecorder {
-  const free = <N extends FamilyName>(name: N, labels: LabelsOf<N>): void => assertFree(families, name, labels);
+  return { ...recordFaults(families, assertOpen), ...recordUse(families, assertOpen) };
+}
+
+type FaultRecorder = Pick<
+  SemaphoreRecorder,
+  'recordSemaphoreLeak' | 'recordSemaphoreRecovery' | 'recordSemaphoreAcquisitionFailure'
+>;
+
+/** Counts what went wrong: leaks, recoveries and refusals. */
+function recordFaults(families: FamilySet, assertOpen: () => void): FaultRecorder {
   return {
     recordSemaphoreLeak(type, expected, actual) {
       assertOpen();
@@ -50,7 +59,7 @@ export function createSemaphoreRecorder(families: FamilySet, assertOpen: () => v
       assertAmount('actual', actual);
       if (actual >= expected)
         throw new MetricsError('INVALID_VALUE', `a leak needs actual below expected, got ${actual} and ${expected}`);
-      free('mcp_semaphore_leaks_detected_total', { semaphore_type: type });
+      assertFree(families, 'mcp_semaphore_leaks_detected_total', { semaphore_type: type });
       families.add('mcp_semaphore_leaks_detected_total', { semaphore_type: type }, expected - actual);
     },
     recordSemaphoreRecovery(type, status, recovered) {
@@ -58,26 +67,9 @@ export function createSemaphoreRecorder(families: FamilySet, assertOpen: () => v
       assertMember('tier', type);
       assertMember('recovery', status);
       assertAmount('recovered', recovered);
-      free('mcp_semaphore_recoveries_total', { semaphore_type: type, status });
+      assertFree(families, 'mcp_semaphore_recoveries_total', { semaphore_type: type, status });
       families.add('mcp_semaphore_recoveries_total', { semaphore_type: type, status });
       families.add('mcp_semaphore_permits_recovered_total', { semaphore_type: type }, recovered);
-    },
-    updateSemaphoreValues(type, provider, current, expected) {
-      assertOpen();
-      assertMember('tier', type);
-      assertName(provider);
-      assertAmount('current', current);
-      assertAmount('expected', expected);
-      free('mcp_semaphore_current_value', { semaphore_type: type, provider });
-      families.set('mcp_semaphore_current_value', { semaphore_type: type, provider }, current);
-      families.set('mcp_semaphore_expected_value', { semaphore_type: type, provider }, expected);
-    },
-    recordSemaphoreWait(type, seconds) {
-      assertOpen();
-      assertMember('tier', type);
-      assertAmount('seconds', seconds);
-      free('mcp_semaphore_wait_seconds', { semaphore_type: type });
-      families.observe('mcp_semaphore_wait_seconds', { semaphore_type: type }, seconds);
     },
     recordSemaphoreAcquisitionFailure(type, provider, reason = 'UNSPECIFIED') {
       assertOpen();
@@ -85,14 +77,37 @@ export function createSemaphoreRecorder(families: FamilySet, assertOpen: () => v
       assertName(provider);
       assertMember('acquireCode', reason);
       // An observed tier feeds every code it knows, but not this one's default: the tier is what must be free.
-      free('mcp_semaphore_in_use', { semaphore_type: type, provider });
+      assertFree(families, 'mcp_semaphore_in_use', { semaphore_type: type, provider });
       families.add('mcp_semaphore_acquisition_failures_total', { semaphore_type: type, provider, reason });
+    },
+  };
+}
+
+/** Measures free permits, waits and the calls that run. */
+function recordUse(families: FamilySet, assertOpen: () => void): Omit<SemaphoreRecorder, keyof FaultRecorder> {
+  return {
+    updateSemaphoreValues(type, provider, current, expected) {
+      assertOpen();
+      assertMember('tier', type);
+      assertName(provider);
+      assertAmount('current', current);
+      assertAmount('expected', expected);
+      assertFree(families, 'mcp_semaphore_current_value', { semaphore_type: type, provider });
+      families.set('mcp_semaphore_current_value', { semaphore_type: type, provider }, current);
+      families.set('mcp_semaphore_expected_value', { semaphore_type: type, provider }, expected);
+    },
+    recordSemaphoreWait(type, seconds) {
+      assertOpen();
+      assertMember('tier', type);
+      assertAmount('seconds', seconds);
+      assertFree(families, 'mcp_semaphore_wait_seconds', { semaphore_type: type });
+      families.observe('mcp_semaphore_wait_seconds', { semaphore_type: type }, seconds);
     },
     updateConcurrentRequests(provider, count) {
       assertOpen();
       assertName(provider);
       assertAmount('count', count);
-      free('mcp_concurrent_requests', { provider });
+      assertFree(families, 'mcp_concurrent_requests', { provider });
       families.set('mcp_concurrent_requests', { provider }, count);
     },
   };

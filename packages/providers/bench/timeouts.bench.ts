@@ -17,6 +17,12 @@ interface Bar {
   readonly ok: boolean;
 }
 
+interface Gate {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly says: string;
+}
+
 /** The outcomes of a policy, one run per seed, and what they sum up to. */
 interface Runs {
   readonly runs: readonly (readonly Outcome[])[];
@@ -90,10 +96,8 @@ function lost(name: string, a: Scores, b: Scores): string[] {
   return [...on(a, 'a'), ...on(b, 'b')];
 }
 
-function gates(
-  a: Scores,
-  b: Scores,
-): readonly { readonly name: string; readonly ok: boolean; readonly says: string }[] {
+/** What the replays must show. */
+function gatesOfTraces(a: Scores, b: Scores): Gate[] {
   const ours = of(a, 'balanced');
   const severe = of(b, 'balanced');
   const never = [a, b].flatMap((scores) => PROFILES.map(({ name }) => of(scores, name).neverDetected));
@@ -103,10 +107,6 @@ function gates(
     ['cautious', 'fixed 90 s'],
   ] as const;
   const worse = ablations.map(({ name }) => ({ name, found: lost(name, a, b) }));
-  const cost = costPerChunk();
-  const bytes = bytesPerKey();
-  const overrun = deadlineOverrun();
-  const stillKills = falseKillsWhileStandingStill();
   const severeLimit = Math.min(of(b, table.name).falseDegraded, of(b, successOnly.name).falseDegraded / 2);
   return [
     {
@@ -143,6 +143,16 @@ function gates(
         )
         .join(''),
     },
+  ];
+}
+
+/** What a watch may cost, how exactly it keeps a deadline, and that it ends nothing while only we stand still. */
+function gatesOfHygiene(): Gate[] {
+  const cost = costPerChunk();
+  const bytes = bytesPerKey();
+  const overrun = deadlineOverrun();
+  const stillKills = falseKillsWhileStandingStill();
+  return [
     {
       name: 'g6',
       ok: cost.medianUs < 5 && bytes <= 16_384,
@@ -177,7 +187,7 @@ function prove(): void {
   const b = run('b', SEVERE);
   show(`Trace (a): ${SEEDS.length} × ${CALLS_PER_SEED} calls, third quarter TTFT × 5, gaps × 2.5`, a);
   show('Trace (b): third quarter TTFT × 25, gaps × 8', b);
-  const judged = gates(a, b);
+  const judged = [...gatesOfTraces(a, b), ...gatesOfHygiene()];
   console.log('');
   for (const { name, ok, says } of judged) console.log(`${ok ? 'ok ' : 'NOT'} ${name}  ${says}`);
   const ours = of(a, 'balanced');

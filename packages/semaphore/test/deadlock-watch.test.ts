@@ -104,7 +104,7 @@ describe('a watch for deadlocks', () => {
   it('does not count a permit that was taken back', () => {
     const { watch, hold, waiter } = setUp(1);
     const { flow, record } = hold();
-    record.state = 'reclaimed';
+    record.state = 'quarantined';
     flow.enter(() => expect(watch.wait(waiter())).toBeUndefined());
   });
 });

@@ -16,6 +16,14 @@ import { formatOption, render, REPORT_EXTENSION, type ReportFormat } from './wri
 
 /** Adds the commands that send nothing: `list`, `init`, `validate`, `explain` and `report`. */
 export function addOfflineCommands(program: Command, io: CliIo): void {
+  addList(program, io);
+  addInit(program, io);
+  addValidate(program, io);
+  addExplain(program, io);
+  addReport(program, io);
+}
+
+function addList(program: Command, io: CliIo): void {
   program
     .command('list')
     .description('list the built-in scenarios')
@@ -23,6 +31,9 @@ export function addOfflineCommands(program: Command, io: CliIo): void {
       for (const { name, description = '' } of BUILT_IN_SCENARIOS) io.out(`${name.padEnd(18)} ${description}`);
       io.out(`${'interference'.padEnd(18)} does one session suffer from another: exai-loadtest interfere`);
     });
+}
+
+function addInit(program: Command, io: CliIo): void {
   program
     .command('init')
     .description('write a scenario file to start from')
@@ -35,6 +46,9 @@ export function addOfflineCommands(program: Command, io: CliIo): void {
       io.out(`wrote      ${path}`);
       io.out(`try        exai-loadtest explain ${file}`);
     });
+}
+
+function addValidate(program: Command, io: CliIo): void {
   program
     .command('validate')
     .description('check a scenario file')
@@ -43,6 +57,9 @@ export function addOfflineCommands(program: Command, io: CliIo): void {
       const scenario = loadScenario(file, io.cwd);
       io.out(`${scenario.name} is valid: ${scenario.mix.length} tools, ${scenario.load.kind} load`);
     });
+}
+
+function addExplain(program: Command, io: CliIo): void {
   program
     .command('explain')
     .description(
@@ -54,20 +71,6 @@ export function addOfflineCommands(program: Command, io: CliIo): void {
     .action(async (name: string, { timeScale, duration }: { timeScale: number; duration?: number }) => {
       const scenario = scaleScenario(loadScenario(name, io.cwd), timeScale);
       io.out(renderExplanation(await explain(duration === undefined ? scenario : withDuration(scenario, duration))));
-    });
-  program
-    .command('report')
-    .description('write reports again from a JSON report')
-    .argument('<file>', 'a JSON report')
-    .option('--out <directory>', 'where', '.')
-    .addOption(formatOption(['html']))
-    .action((file: string, { out, format }: { out: string; format: ReportFormat[] }) => {
-      const result = parseReport(readJson(resolve(io.cwd, file), 'INVALID_REPORT'));
-      for (const one of format) {
-        const path = join(resolve(io.cwd, out), `${basename(file, '.json')}.${REPORT_EXTENSION[one]}`);
-        writeFileSync(path, render(result, one));
-        io.out(`report     ${path}`);
-      }
     });
 }
 
@@ -97,6 +100,23 @@ function renderExplanation({
       : []),
     ...supported.map((row) => `${row.name.padEnd(13)} n = ${row.calls}: ${percentiles(row)}`),
   ].join('\n');
+}
+
+function addReport(program: Command, io: CliIo): void {
+  program
+    .command('report')
+    .description('write reports again from a JSON report')
+    .argument('<file>', 'a JSON report')
+    .option('--out <directory>', 'where', '.')
+    .addOption(formatOption(['html']))
+    .action((file: string, { out, format }: { out: string; format: ReportFormat[] }) => {
+      const result = parseReport(readJson(resolve(io.cwd, file), 'INVALID_REPORT'));
+      for (const one of format) {
+        const path = join(resolve(io.cwd, out), `${basename(file, '.json')}.${REPORT_EXTENSION[one]}`);
+        writeFileSync(path, render(result, one));
+        io.out(`report     ${path}`);
+      }
+    });
 }
 
 /** Reads several JSON reports. */

@@ -1,6 +1,7 @@
 import type { FinishReason } from '../chat/chat-model.ts';
 import type { Usage } from '../chat/usage.ts';
-import { type AttemptEnd, Watchdog } from '../timeouts/watchdog.ts';
+import type { AttemptEnd } from '../timeouts/attempt-record.ts';
+import { Watchdog } from '../timeouts/watchdog.ts';
 import { Answer } from '../wire/answer.ts';
 import { abortable, linkSignals } from './abortable.ts';
 import { Failure } from '../chat/failure.ts';

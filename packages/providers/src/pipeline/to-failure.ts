@@ -1,6 +1,7 @@
 import type { ErrorClass } from '../chat/provider-error.ts';
 import { isRecord, textOf } from '../json-value.ts';
-import { TimeoutReason, type Watchdog } from '../timeouts/watchdog.ts';
+import { TimeoutReason } from '../timeouts/timeout-reason.ts';
+import type { Watchdog } from '../timeouts/watchdog.ts';
 import type { Answer } from '../wire/answer.ts';
 import type { AttemptTask } from './attempt-task.ts';
 import { Failure } from '../chat/failure.ts';

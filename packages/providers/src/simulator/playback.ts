@@ -26,51 +26,78 @@ export function play(
   onLast: () => void,
 ): Promise<PlaybackEnd> {
   return new Promise((resolve) => {
-    let next = 0;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let pulse: ReturnType<typeof setInterval> | undefined;
-    const settle = (how: PlaybackEnd): void => {
-      clearTimeout(timer);
-      clearInterval(pulse);
-      response.off('close', onClose);
-      resolve(how);
-    };
-    const onClose = (): void => settle('gone');
-    response.on('close', onClose);
-    if (response.destroyed) {
-      settle('gone');
-      return;
-    }
-    /** Writes what is due; how the response is to be closed, if it is. */
-    const writeDue = (): Step['close'] => {
-      const passed = performance.now() - startedAt;
-      for (let step = steps[next]; step !== undefined; step = steps[next]) {
-        // Half a millisecond is below what a timer can tell.
-        if (step.atMs > passed + 0.5) {
-          timer = setTimeout(run, step.atMs - passed);
-          return undefined;
-        }
-        next += 1;
-        if (step.keepAliveMs !== undefined) {
-          pulse = setInterval(() => response.write(': keep-alive\n\n'), step.keepAliveMs);
-        }
-        if (step.close !== undefined) onLast();
-        if (step.write !== undefined) response.write(step.write);
-        if (step.close !== undefined) return step.close;
-      }
-      return undefined;
-    };
-    const run = (): void => {
-      const { socket } = response;
-      // What is due at once goes out in one packet. A corked response loses what is written before its end on Node 22.
-      socket?.cork();
-      const close = writeDue();
-      if (close === 'end') response.end();
-      socket?.uncork();
-      if (close === undefined) return;
-      settle(close);
-      if (close === 'cut') response.destroy();
-    };
-    run();
+    new Playback({ response, steps, startedAt, onLast, onEnd: resolve }).start();
   });
+}
+
+/** How far one response has been played, and the timers that carry on from there. */
+class Playback {
+  readonly #response: ServerResponse;
+  readonly #steps: readonly Step[];
+  readonly #startedAt: number;
+  readonly #onLast: () => void;
+  readonly #onEnd: (how: PlaybackEnd) => void;
+  readonly #onClose = (): void => this.#settle('gone');
+  #next = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #pulse: ReturnType<typeof setInterval> | undefined;
+
+  constructor(options: {
+    response: ServerResponse;
+    steps: readonly Step[];
+    startedAt: number;
+    onLast: () => void;
+    onEnd: (how: PlaybackEnd) => void;
+  }) {
+    this.#response = options.response;
+    this.#steps = options.steps;
+    this.#startedAt = options.startedAt;
+    this.#onLast = options.onLast;
+    this.#onEnd = options.onEnd;
+  }
+
+  start(): void {
+    this.#response.on('close', this.#onClose);
+    if (this.#response.destroyed) this.#settle('gone');
+    else this.#run();
+  }
+
+  #settle(how: PlaybackEnd): void {
+    clearTimeout(this.#timer);
+    clearInterval(this.#pulse);
+    this.#response.off('close', this.#onClose);
+    this.#onEnd(how);
+  }
+
+  #run(): void {
+    const { socket } = this.#response;
+    // What is due at once goes out in one packet. A corked response loses what is written before its end on Node 22.
+    socket?.cork();
+    const close = this.#writeDue();
+    if (close === 'end') this.#response.end();
+    socket?.uncork();
+    if (close === undefined) return;
+    this.#settle(close);
+    if (close === 'cut') this.#response.destroy();
+  }
+
+  /** Writes what is due; how the response is to be closed, if it is. */
+  #writeDue(): Step['close'] {
+    const passed = performance.now() - this.#startedAt;
+    for (let step = this.#steps[this.#next]; step !== undefined; step = this.#steps[this.#next]) {
+      // Half a millisecond is below what a timer can tell.
+      if (step.atMs > passed + 0.5) {
+        this.#timer = setTimeout(() => this.#run(), step.atMs - passed);
+        return undefined;
+      }
+      this.#next += 1;
+      if (step.keepAliveMs !== undefined) {
+        this.#pulse = setInterval(() => this.#response.write(': keep-alive\n\n'), step.keepAliveMs);
+      }
+      if (step.close !== undefined) this.#onLast();
+      if (step.write !== undefined) this.#response.write(step.write);
+      if (step.close !== undefined) return step.close;
+    }
+    return undefined;
+  }
 }

@@ -1,7 +1,9 @@
 import { EventEmitter } from 'eventemitter3';
 
+import { type AttemptEnd, AttemptRecord } from './attempt-record.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { BudgetSource, Observation, Phase, PhaseBudgets } from './phase.ts';
+import type { Observation, Phase, PhaseBudgets } from './phase.ts';
+import { TimeoutReason } from './timeout-reason.ts';
 
 /** A silence that became noticeable, or ended. */
 export interface StallInfo {
@@ -10,35 +12,6 @@ export interface StallInfo {
   /** Silence at which the call is ended. */
   readonly budgetMs: number;
 }
-
-/** Why a watchdog aborted its signal: which budget, how long, and where the budget came from. */
-export class TimeoutReason extends Error {
-  override readonly name = 'TimeoutReason';
-  readonly phase: Phase;
-  readonly budgetMs: number;
-  readonly elapsedMs: number;
-  readonly source: BudgetSource;
-
-  constructor(end: { phase: Phase; budgetMs: number; elapsedMs: number; source: BudgetSource }) {
-    super(
-      end.source === 'deadline'
-        ? `deadline passed in phase ${end.phase} after ${Math.round(end.elapsedMs)} ms of silence`
-        : `silent for ${Math.round(end.elapsedMs)} ms in phase ${end.phase}, budget ${Math.round(end.budgetMs)} ms (${end.source})`,
-    );
-    this.phase = end.phase;
-    this.budgetMs = end.budgetMs;
-    this.elapsedMs = end.elapsedMs;
-    this.source = end.source;
-  }
-
-  /** True for a reason of any copy of this class. */
-  static is(value: unknown): value is TimeoutReason {
-    return value instanceof Error && value.name === 'TimeoutReason' && 'budgetMs' in value;
-  }
-}
-
-/** How an attempt ended, as its owner saw it. */
-export type AttemptEnd = 'done' | 'failed' | 'aborted' | 'hedged';
 
 /** Options of a {@link Watchdog}. */
 export interface WatchdogOptions {
@@ -68,8 +41,7 @@ export class Watchdog {
   readonly #controller = new AbortController();
   readonly #emitter = new EventEmitter<{ stalled: [StallInfo]; resumed: [StallInfo] }>();
   readonly #onEnd: ((seen: readonly Observation[]) => void) | undefined;
-  readonly #longest = new Map<Phase, number>();
-  readonly #startedAt: number;
+  readonly #record: AttemptRecord;
   #phase: Phase;
   #silentMs = 0;
   #ranMs = 0;
@@ -79,8 +51,6 @@ export class Watchdog {
   #stalled = false;
   #paused = false;
   #ended = false;
-  #deltas = 0;
-  #firstAt: number | undefined;
   #livenessAt: number | undefined;
   #cancel: (() => void) | undefined;
   #expired: TimeoutReason | undefined;
@@ -90,8 +60,8 @@ export class Watchdog {
     this.#clock = options.clock ?? systemClock;
     this.#phase = options.phase ?? 'first';
     this.#onEnd = options.onEnd;
-    this.#startedAt = this.#clock.now();
-    this.#lastAt = this.#startedAt;
+    this.#record = new AttemptRecord(budgets.size);
+    this.#lastAt = this.#clock.now();
     this.#arm();
   }
 
@@ -124,12 +94,9 @@ export class Watchdog {
   progress(phase: Phase): void {
     if (this.#ended || this.#expired !== undefined) return;
     this.#count();
-    this.#noteSilence();
+    this.#record.addSilence(this.#phase, this.#silentMs);
     this.#livenessAt = this.#clock.now();
-    if (phase !== 'first' && phase !== 'connect') {
-      this.#deltas += 1;
-      this.#firstAt ??= this.#livenessAt;
-    }
+    if (phase !== 'first' && phase !== 'connect') this.#record.addDelta(this.#livenessAt);
     const was: StallInfo = { phase: this.#phase, silentMs: this.#silentMs, budgetMs: this.#budgets[this.#phase] };
     const resumed = this.#stalled;
     this.#phase = phase;
@@ -174,7 +141,13 @@ export class Watchdog {
     this.#ended = true;
     this.#cancel?.();
     this.#cancel = undefined;
-    const seen = this.#observations(how);
+    const seen = this.#record.observations({
+      phase: this.#phase,
+      silentMs: this.#silentMs,
+      at: this.#clock.now(),
+      how,
+      expired: this.#expired,
+    });
     this.#onEnd?.(seen);
     return seen;
   }
@@ -198,10 +171,6 @@ export class Watchdog {
     }
     this.#tickMs = Math.max(0, this.#tickMs - (this.#clock.now() - this.#lastAt));
     this.#lastAt = this.#clock.now();
-  }
-
-  #noteSilence(): void {
-    this.#longest.set(this.#phase, Math.max(this.#longest.get(this.#phase) ?? 0, this.#silentMs));
   }
 
   #rearm(): void {
@@ -259,7 +228,7 @@ export class Watchdog {
     if (!this.#stalled && reason.source !== 'deadline') this.#stall();
     if (this.#ended) return;
     this.#expired = reason;
-    this.#noteSilence();
+    this.#record.addSilence(this.#phase, this.#silentMs);
     this.#controller.abort(reason);
   }
 
@@ -301,32 +270,5 @@ export class Watchdog {
         // A listener's mistake must not end a healthy call.
       }
     }
-  }
-
-  #observations(how: AttemptEnd): Observation[] {
-    const seen: Observation[] = [];
-    const complete = how === 'done' && this.#expired === undefined;
-    if (complete) this.#noteSilence();
-    for (const [phase, ms] of this.#longest) {
-      if (phase !== this.#phase || complete) seen.push({ phase, ms, size: this.#budgets.size });
-    }
-    const censored = this.#censoring(how);
-    if (censored !== undefined) {
-      const ms = Math.max(this.#longest.get(this.#phase) ?? 0, this.#silentMs);
-      seen.push({ phase: this.#phase, ms, censored, size: this.#budgets.size });
-    }
-    if (complete && this.#firstAt !== undefined && this.#deltas > 1) {
-      seen.push({ phase: 'total', ms: (this.#clock.now() - this.#firstAt) / (this.#deltas - 1) });
-    }
-    return seen;
-  }
-
-  #censoring(how: AttemptEnd): Observation['censored'] | undefined {
-    if (this.#expired !== undefined) {
-      if (this.#expired.phase === 'total') return undefined;
-      return this.#expired.source === 'deadline' ? 'deadline' : 'timeout';
-    }
-    if (how === 'aborted') return 'abort';
-    return how === 'hedged' ? 'hedge' : undefined;
   }
 }
