@@ -1,7 +1,8 @@
 // Breaks the core of the semaphore and the stopping rules of the workflow engine, one sign at a time, and counts how often the tests notice.
 // The sites are drawn by a seed taken from the commit. It works in a clone of the committed tree, never in this one.
 // `npm run proof:mutation -- --sites 20 --seed 7` draws fewer, or others.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +26,7 @@ const suites = [
   {
     // The quick ones first: most mutants end there.
     tests: [
-      'packages/semaphore/test/{semaphore,tiered-semaphore,adaptive-limit,deadlock-watch}.test.ts',
+      'packages/semaphore/test/{semaphore,tiered-semaphore,adaptive-limit,deadlock-watch,holders}.test.ts',
       'packages/semaphore/test/{recovery,conformance,compat,field-bugs,bad-arguments,leak-scenes}.test.ts',
       'packages/semaphore/test/{tier-worlds,leak-fuzz}.test.ts',
     ],
@@ -48,7 +49,7 @@ console.log(`commit ${commit.slice(0, 12)}, seed ${seed}: ${drawn.length} of ${a
 const baselineMs = new Map();
 for (const stage of suites.flatMap(({ tests }) => tests)) {
   const started = Date.now();
-  if (!passes(stage, 'inherit')) fail(`${stage} fails without any change`);
+  if (!(await passes(stage, 'inherit'))) fail(`${stage} fails without any change`);
   baselineMs.set(stage, Date.now() - started);
 }
 
@@ -56,7 +57,8 @@ const survivors = [];
 for (const [index, site] of drawn.entries()) {
   const before = readFileSync(site.path, 'utf8');
   writeFileSync(site.path, before.slice(0, site.start) + site.text + before.slice(site.end));
-  const isKilled = !site.tests.every((stage) => passes(stage));
+  let isKilled = false;
+  for (const stage of site.tests) isKilled ||= !(await passes(stage));
   writeFileSync(site.path, before);
   if (!isKilled) survivors.push(site);
   const from = before.slice(site.start, site.end).replaceAll(/\s+/g, ' ');
@@ -73,16 +75,23 @@ function sourcesOf(folder) {
   return names.toSorted().map((name) => `${folder}/${name}`);
 }
 
-/** True if the tests pass; one that hangs has noticed as well. */
-function passes(stage, stdio = 'ignore') {
-  const { status } = spawnSync('node_modules/.bin/vitest', ['run', '--config', 'vitest.mutation.ts', '--bail', '1'], {
+/** True if the tests pass; those that hang have noticed as well. A mutant that spins ends with all its workers. */
+async function passes(stage, stdio = 'ignore') {
+  const vitest = spawn('node_modules/.bin/vitest', ['run', '--config', 'vitest.mutation.ts', '--bail', '1'], {
     cwd: tree,
     stdio,
     env: { ...process.env, EXAI_MUTATION_TESTS: stage },
-    timeout: 60_000 + 4 * (baselineMs.get(stage) ?? 300_000),
-    killSignal: 'SIGKILL',
+    detached: true,
   });
-  return status === 0;
+  const limit = setTimeout(() => vitest.kill('SIGKILL'), 10_000 + 4 * (baselineMs.get(stage) ?? 300_000));
+  const [code] = await once(vitest, 'exit');
+  clearTimeout(limit);
+  try {
+    process.kill(-vitest.pid, 'SIGKILL');
+  } catch {
+    // Nothing of it is left.
+  }
+  return code === 0;
 }
 
 /** The unit tests alone: no types, no second try. */
