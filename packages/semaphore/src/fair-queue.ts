@@ -66,7 +66,6 @@ export class FairQueue {
     this.#lastTag = Math.max(this.#lastTag, session.key);
     // Without waiters there is nobody to be fair to: all start level at the next contention.
     if (this.size === 0) this.#virtualTime = this.#lastTag;
-    this.#forget();
   }
 
   /** Sessions that hold or wait. */
