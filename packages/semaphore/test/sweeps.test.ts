@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { Semaphore, TieredSemaphore, type SemaphoreEvents } from '../src/index.ts';
+import { Semaphore, TieredSemaphore, type Permit, type SemaphoreEvents } from '../src/index.ts';
 import { FakeClock, settled } from './fake-clock.ts';
 
 const collector = vi.hoisted(() => ({ runs: 0, heapMb: 0, onRun: () => {} }));
@@ -206,6 +206,20 @@ describe('the text of a stack', () => {
 });
 
 describe('what tiers count', () => {
+  it('are sessions that hold or wait, also one that comes back while it is still ahead of the others', async () => {
+    const limits = new TieredSemaphore({ global: 1, session: 1, providers: { glm: 1 } });
+    const ask = (session: string): Promise<Permit> => limits.acquire({ provider: 'glm', session });
+    const first = await ask('b');
+    const [a, b] = [ask('a'), ask('b')];
+    void ask('b');
+    first.release();
+    (await a).release();
+    await b;
+    expect(limits.stats().sessions).toBe(1);
+    void ask('a');
+    expect(limits.stats().sessions).toBe(2);
+  });
+
   it('are waiting calls too, until they are granted or give up', async () => {
     const limits = new TieredSemaphore({ global: 1, session: 1, providers: { glm: 1, kimi: 1 } });
     const ask = { provider: 'glm', session: 'a' };

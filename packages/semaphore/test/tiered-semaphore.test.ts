@@ -70,6 +70,22 @@ describe('caps of the three tiers', () => {
 });
 
 describe('order and fairness', () => {
+  it('lets nobody pay for what a session of small weight was served, when another goes idle', async () => {
+    const limits = new TieredSemaphore({ global: 1, session: 1, providers: { glm: 1 } });
+    const order: string[] = [];
+    const ask = async (name: string): Promise<void> => {
+      const weight = name.startsWith('h') ? 0.1 : 1;
+      const permit = await limits.acquire(glm(name.charAt(0), { weight }));
+      order.push(name);
+      await settled();
+      permit.release();
+    };
+    const calls = ['x1', 'h1', 'a1', 'c1', 'c2', 'h2'].map(ask);
+    calls.push((calls[2] ?? Promise.resolve()).then(() => ask('a2')));
+    await Promise.all(calls);
+    expect(order).toEqual(['x1', 'h1', 'a1', 'c1', 'c2', 'a2', 'h2']);
+  });
+
   it('serves the calls of one session to one provider in order', async () => {
     const limits = new TieredSemaphore({ global: 1, session: 1, providers: { glm: 1 } });
     const order: number[] = [];
