@@ -19,7 +19,7 @@ export const OUTCOMES = [
   'censored',
 ] as const;
 
-/** See {@link OUTCOMES}. */
+/** How a call ended. Only `ok` is a success; `censored` had not ended when the run did. */
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** A number per outcome. */

@@ -3,7 +3,7 @@ export const WAIT_BOUNDS_MS: readonly number[] = [
   1, 5, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000,
 ];
 
-/** Waits counted by {@link WAIT_BOUNDS_MS}. `counts` has one more member than `boundsMs`, for what is above the last. */
+/** Waits counted by upper bounds, inclusive. `counts` has one more member than `boundsMs`, for what is above the last. */
 export interface WaitStats {
   readonly boundsMs: readonly number[];
   readonly counts: readonly number[];

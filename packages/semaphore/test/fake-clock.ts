@@ -3,13 +3,14 @@ import type { Clock } from '../src/index.ts';
 interface FakeTimer {
   readonly at: number;
   readonly callback: () => void;
-  readonly keepAlive: boolean;
 }
 
 /** A clock that stands still until told to move; timers fire in order, each at its own time. */
 export class FakeClock implements Clock {
   time = 0;
   readonly epoch = 1_700_000_000_000;
+  /** Of every timer started so far, whether it keeps the process alive. */
+  readonly kept: boolean[] = [];
   private readonly timers = new Set<FakeTimer>();
 
   get pending(): number {
@@ -25,7 +26,8 @@ export class FakeClock implements Clock {
   }
 
   startTimer(callback: () => void, delayMs: number, keepAlive: boolean): () => void {
-    const timer = { at: this.time + delayMs, callback, keepAlive };
+    this.kept.push(keepAlive);
+    const timer = { at: this.time + delayMs, callback };
     this.timers.add(timer);
     return () => this.timers.delete(timer);
   }

@@ -122,7 +122,7 @@ export class AdaptiveTimeouts {
   }
 
   /**
-   * Takes over a {@link snapshot}. Its samples count half: every second one in order of length is kept.
+   * Takes over what `snapshot()` gave. Its samples count half: every second one in order of length is kept.
    *
    * @throws RangeError when it is not a snapshot of version 1.
    */
