@@ -1,9 +1,4 @@
-/**
- * How one call ended. Exactly one applies to every call that was planned.
- *
- * `stopped`: a workflow ended for another reason than `complete` (the code names it). `dropped`: never sent.
- * `censored`: still running when the drain ended. `closed`: the connection ended under the call (the code is the close code).
- */
+/** Every outcome, in the order of reports. */
 export const OUTCOMES = [
   'ok',
   'stopped',
@@ -19,7 +14,12 @@ export const OUTCOMES = [
   'censored',
 ] as const;
 
-/** How a call ended. Only `ok` is a success; `censored` had not ended when the run did. */
+/**
+ * How one call ended. Exactly one applies to every call that was planned.
+ *
+ * `stopped`: a workflow ended for another reason than `complete` (the code names it). `dropped`: never sent.
+ * `censored`: still running when the drain ended. `closed`: the connection ended under the call (the code is the close code).
+ */
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** A number per outcome. */
