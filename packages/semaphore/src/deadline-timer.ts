@@ -47,7 +47,7 @@ export class DeadlineTimer<S extends Seat> {
     }
     const next = this.#heap.peek();
     if (next !== undefined) this.#arm(next.key, now);
-    if (expired.length > 0) this.#onExpired(expired);
+    this.#onExpired(expired);
   }
 
   #arm(at: number, now: number): void {

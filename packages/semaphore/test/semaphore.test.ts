@@ -392,3 +392,22 @@ describe('events', () => {
     expect(reports).toHaveLength(2);
   });
 });
+
+describe('a refusal before any wait', () => {
+  it('comes with exactly minRunMs left, not with a millisecond more', async () => {
+    const clock = new FakeClock();
+    const semaphore = new Semaphore({ capacity: 1, clock, minRunMs: 30 });
+    await expect(semaphore.acquire({ deadlineAt: clock.now() + 30 })).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+    });
+    await expect(semaphore.acquire({ deadlineAt: clock.now() + 31 })).resolves.toBeDefined();
+  });
+
+  it.each([
+    [0, 'capacity must be a positive integer, got 0'],
+    ['5', 'capacity must be a positive integer, got "5"'],
+    [undefined, 'capacity must be a positive integer, got undefined'],
+  ])('for a bad argument (%j) names it, the rule and the value', (capacity, message) => {
+    expect(() => new Semaphore({ capacity: capacity as number })).toThrow(new RangeError(message));
+  });
+});

@@ -70,6 +70,22 @@ describe('caps of the three tiers', () => {
 });
 
 describe('order and fairness', () => {
+  it('serves of the calls of one session to several providers the most urgent, then the first', async () => {
+    const limits = new TieredSemaphore({ global: 1, session: 1, providers: { glm: 1, kimi: 1, moon: 1 } });
+    const order: string[] = [];
+    const first = await limits.acquire(glm('a'));
+    const calls = [
+      { provider: 'glm', priority: 0 },
+      { provider: 'kimi', priority: 0 },
+      { provider: 'moon', priority: 5 },
+      { provider: 'kimi', priority: 5 },
+      { provider: 'moon', priority: 0 },
+    ].map((ask) => limits.run({ session: 'a', ...ask }, () => order.push(`${ask.provider} ${ask.priority}`)));
+    first.release();
+    await Promise.all(calls);
+    expect(order).toEqual(['moon 5', 'kimi 5', 'glm 0', 'kimi 0', 'moon 0']);
+  });
+
   it('lets nobody pay for what a session of small weight was served, when another goes idle', async () => {
     const limits = new TieredSemaphore({ global: 1, session: 1, providers: { glm: 1 } });
     const order: string[] = [];
