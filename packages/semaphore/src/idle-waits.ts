@@ -17,10 +17,6 @@ export class IdleWaits {
     this.#clock = clock;
   }
 
-  get size(): number {
-    return this.#listeners.length;
-  }
-
   /** Resolves at the next {@link settle}; rejects with `TIMEOUT` or `ABORTED`. */
   wait({ signal, timeoutMs }: DrainOptions, describe: () => string): Promise<void> {
     if (signal?.aborted === true) return Promise.reject(toAbortError(signal));

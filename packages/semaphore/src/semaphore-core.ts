@@ -129,7 +129,7 @@ export abstract class SemaphoreCore<S extends Seat, A extends Ask> extends Semap
   /** After something came free: those who wait move up, and who waits for idleness is told. */
   protected override moveUp(): void {
     if (this.waiting > 0) this.pump();
-    if (this.#idleWaits.size > 0 && this.#isIdle) this.#idleWaits.settle();
+    if (this.#isIdle) this.#idleWaits.settle();
   }
 
   /** Ends waits with one code (default: the one of each waiter's own bound), and lets those behind move up. */

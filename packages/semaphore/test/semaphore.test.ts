@@ -411,3 +411,26 @@ describe('a refusal before any wait', () => {
     expect(() => new Semaphore({ capacity: capacity as number })).toThrow(new RangeError(message));
   });
 });
+
+describe('a wait that is over', () => {
+  it('is never granted, though its timer has not fired yet', async () => {
+    const clock = new FakeClock();
+    const semaphore = new Semaphore({ capacity: 1, clock });
+    const first = await semaphore.acquire();
+    const [late, next] = [watch(semaphore.acquire({ timeoutMs: 50 })), watch(semaphore.acquire())];
+    clock.time = 50;
+    first.release();
+    await settled();
+    expect(late.error).toMatchObject({ code: 'TIMEOUT' });
+    expect(next.state).toBe('resolved');
+  });
+
+  it('by its deadline and its time-out at once is over by its deadline', async () => {
+    const clock = new FakeClock();
+    const semaphore = new Semaphore({ capacity: 1, clock });
+    await semaphore.acquire();
+    const waiting = watch(semaphore.acquire({ timeoutMs: 50, deadlineAt: clock.now() + 50 }));
+    await clock.advance(50);
+    expect(waiting.error).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+});
