@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 
 import { DeadlockWatch } from '../src/deadlock-watch.ts';
-import { Semaphore, type LeakLevel } from '../src/index.ts';
+import { Semaphore, TieredSemaphore, type LeakLevel } from '../src/index.ts';
 import { HeldPermit } from '../src/permit.ts';
 import { FakeClock, watch } from './fake-clock.ts';
 
@@ -74,6 +74,30 @@ describe('a holder that says it lives', () => {
     permit.touch();
     await clock.advance(400);
     expect(semaphore.holders()[0]?.state).toBe('overdue');
+  });
+});
+
+describe('a permit', () => {
+  it('is given back at the end of its block, of either kind', async () => {
+    const semaphore = new Semaphore(1);
+    (await semaphore.acquire())[Symbol.dispose]();
+    expect(semaphore.held).toBe(0);
+    await (await semaphore.acquire())[Symbol.asyncDispose]();
+    expect(semaphore.held).toBe(0);
+  });
+
+  it('is refused to a session that is being ended, until its permits are back', async () => {
+    const limits = new TieredSemaphore({ global: 9, session: 9, providers: { glm: 9 } });
+    const ask = { provider: 'glm', session: 'a' };
+    const held = await limits.acquire(ask);
+    held.signal.addEventListener('abort', () => {});
+    const ended = limits.endSession('a');
+    await expect(limits.acquire({ ...ask, timeoutMs: 50 })).rejects.toMatchObject({ code: 'CLOSED', tier: 'session' });
+    expect(limits.tryAcquire(ask)).toBeUndefined();
+    await expect(limits.acquire({ ...ask, session: 'b' })).resolves.toBeDefined();
+    held.release();
+    expect(await ended).toEqual([]);
+    await expect(limits.acquire(ask)).resolves.toBeDefined();
   });
 });
 
