@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { DeadlockWatch } from '../src/deadlock-watch.ts';
 import { Semaphore, TieredSemaphore, type LeakLevel } from '../src/index.ts';
 import { HeldPermit } from '../src/permit.ts';
-import { FakeClock, watch } from './fake-clock.ts';
+import { FakeClock, settled, watch } from './fake-clock.ts';
 
 describe('what is told of a holder', () => {
   it('is all that is known, and nothing else', async () => {
@@ -98,6 +98,18 @@ describe('a permit', () => {
     held.release();
     expect(await ended).toEqual([]);
     await expect(limits.acquire(ask)).resolves.toBeDefined();
+  });
+});
+
+describe('the end of a session that holds nothing', () => {
+  it('waits for nothing', async () => {
+    const clock = new FakeClock();
+    const limits = new TieredSemaphore({ global: 1, session: 1, providers: { glm: 1 }, clock });
+    await limits.acquire({ provider: 'glm', session: 'other' });
+    const waiting = watch(limits.acquire({ provider: 'glm', session: 'a' }));
+    const ended = watch(limits.endSession('a'));
+    await settled();
+    expect([ended.state, ended.value, waiting.error]).toMatchObject(['resolved', [], { code: 'CLOSED' }]);
   });
 });
 

@@ -69,6 +69,22 @@ describe('caps of the three tiers', () => {
   });
 });
 
+describe('a tier that is made larger', () => {
+  it.each([
+    ['global', { global: 1, session: 9, providers: { glm: 9 } }],
+    ['provider', { global: 9, session: 9, providers: { glm: 1 } }],
+    ['session', { global: 9, session: 1, providers: { glm: 9 } }],
+  ] as const)('lets those in who wait for it (%s), as many as fit', async (tier, options) => {
+    const limits = new TieredSemaphore(options);
+    await limits.acquire(glm('a'));
+    const waiting = [1, 2, 3].map(() => watch(limits.acquire(glm('a'))));
+    const view = tier === 'provider' ? limits.tier(tier, 'glm') : limits.tier(tier);
+    view.resize(3);
+    await settled();
+    expect(waiting.map(({ state }) => state)).toEqual(['resolved', 'resolved', 'pending']);
+  });
+});
+
 describe('order and fairness', () => {
   it('serves of the calls of one session to several providers the most urgent, then the first', async () => {
     const limits = new TieredSemaphore({ global: 1, session: 1, providers: { glm: 1, kimi: 1, moon: 1 } });
