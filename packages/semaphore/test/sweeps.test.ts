@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { Semaphore, TieredSemaphore, type Permit, type SemaphoreEvents } from '../src/index.ts';
-import { FakeClock, settled } from './fake-clock.ts';
+import { FakeClock, settled, watch } from './fake-clock.ts';
 
 const collector = vi.hoisted(() => ({ runs: 0, heapMb: 0, onRun: () => {} }));
 vi.mock('../src/force-gc.ts', () => ({
@@ -250,5 +250,79 @@ describe('what tiers count', () => {
     const counted = { granted: 2, released: 1, lateReleases: 1, recovered: 1, held: 0 };
     expect([global, providers['glm'], session]).toMatchObject([counted, counted, { granted: 2, released: 1 }]);
     expect(late).toMatchObject([{ id: 2 }]);
+  });
+});
+
+describe('a look for leaks at the end of a test', () => {
+  it('is taken as often as was asked, then collects', async () => {
+    const clock = new FakeClock();
+    const semaphore = new Semaphore({ capacity: 1, clock });
+    const permit = await semaphore.acquire();
+    const looking = watch(semaphore.assertNoLeaks({ retries: 2, delayMs: 100 }));
+    await clock.advance(199);
+    expect([looking.state, collector.runs]).toEqual(['pending', 0]);
+    await clock.advance(1);
+    expect(looking.error?.message).toMatch(/^1 permits still held: #1/);
+    expect(collector.runs).toBe(1);
+    permit.release();
+    await expect(semaphore.assertNoLeaks({ retries: 0 })).resolves.toBeUndefined();
+  });
+});
+
+describe('a recovery on demand', () => {
+  it.each([
+    [{}, {}, 0],
+    [{ forceGc: true }, {}, 1],
+    [{ forceGc: true }, { collect: false }, 0],
+    [{}, { collect: true }, 1],
+  ])('with the settings %j and the wish %j collects %i times', async (leak, wish, runs) => {
+    const semaphore = new Semaphore({ capacity: 1, clock: new FakeClock(), leak });
+    await semaphore.acquire();
+    await semaphore.recover(wish);
+    expect(collector.runs).toBe(runs);
+  });
+});
+
+describe('a health check', () => {
+  it('ends with the semaphore, and is not planned where it is off', async () => {
+    const clock = new FakeClock();
+    const semaphore = new Semaphore({ capacity: 1, clock, leak: 'off' });
+    semaphore.on('health', () => {});
+    expect(clock.pending).toBe(1);
+    await semaphore.close();
+    expect(clock.pending).toBe(0);
+    semaphore.on('health', () => {});
+    new Semaphore({ capacity: 1, clock, healthCheckMs: Infinity }).on('health', () => {});
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe('a refusal', () => {
+  const full = { global: 4, session: 1, providers: { glm: 2, kimi: 9 } };
+
+  it('is counted in the tier that was full, and names those who hold it', async () => {
+    const limits = new TieredSemaphore(full);
+    await limits.acquire({ provider: 'glm', session: 'a' });
+    await limits.acquire({ provider: 'glm', session: 'b' });
+    await limits.acquire({ provider: 'kimi', session: 'c' });
+    const refusal = (provider: string, session: string): Promise<unknown> =>
+      limits.acquire({ provider, session, timeoutMs: 0 }).catch((error: unknown) => error);
+    const held = (...sessions: string[]): unknown => sessions.map((session) => expect.objectContaining({ session }));
+    expect(await refusal('kimi', 'a')).toMatchObject({ tier: 'session', holders: held('a') });
+    expect(await refusal('glm', 'd')).toMatchObject({ tier: 'provider', holders: held('a', 'b') });
+    await limits.acquire({ provider: 'kimi', session: 'e' });
+    expect(await refusal('kimi', 'f')).toMatchObject({ tier: 'global', holders: held('a', 'b', 'c', 'e') });
+    const { global, providers, session } = limits.stats();
+    expect([global, providers['glm'], providers['kimi'], session].map((tier) => tier?.rejected.TIMEOUT)).toEqual([
+      1, 1, 0, 1,
+    ]);
+  });
+
+  it('names nobody where nobody is known', async () => {
+    const semaphore = new Semaphore({ capacity: 1, leak: 'off' });
+    await semaphore.acquire();
+    const refusal: unknown = await semaphore.acquire({ timeoutMs: 0 }).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'TIMEOUT' });
+    expect(refusal).not.toHaveProperty('holders');
   });
 });
