@@ -434,3 +434,32 @@ describe('a wait that is over', () => {
     expect(waiting.error).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   });
 });
+
+describe('several that wait for one thing', () => {
+  it('for idleness: one that gives up takes no other with it', async () => {
+    const semaphore = new Semaphore(1);
+    const permit = await semaphore.acquire();
+    const controller = new AbortController();
+    const [first, second] = [watch(semaphore.drain({ signal: controller.signal })), watch(semaphore.drain())];
+    controller.abort();
+    await settled();
+    expect([first.error?.code, second.state]).toEqual(['ABORTED', 'pending']);
+    permit.release();
+    await settled();
+    expect(second.state).toBe('resolved');
+  });
+
+  it('one after the other with the same signal: it is heard by the second too', async () => {
+    const semaphore = new Semaphore(1);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const permit = await semaphore.acquire();
+    const first = semaphore.acquire({ signal });
+    permit.release();
+    await first;
+    const second = watch(semaphore.acquire({ signal }));
+    controller.abort();
+    await settled();
+    expect(second.error?.code).toBe('ABORTED');
+  });
+});

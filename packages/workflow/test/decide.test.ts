@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { decide, type Decision, type Plan } from '../src/decide.ts';
 import type { RecordBody } from '../src/journal.ts';
 import { DEFAULT_TERMINATION } from '../src/termination-policy.ts';
-import { answered, claimed, journalOf, saw, started } from './journal-records.ts';
+import { answered, asked, claimed, journalOf, saw, started } from './journal-records.ts';
 
 const REQUIREMENTS = [
   { id: 'symptom', description: 'where it shows' },
@@ -144,6 +144,28 @@ describe('without a checklist', () => {
     ['without grounds', claimed(2, [], { next_step_required: true })],
   ])('an %s result is not asked to finish', (_, claim) => {
     expect(decided([...FOUND, reports(2), claim, usesTools(3), usesTools(4)], BARE).action).not.toBe('wrap_up');
+  });
+});
+
+describe('with every requirement met', () => {
+  const met = [...FOUND, reports(2), claimed(2, CITED, { next_step_required: true, confidence: 'low' })];
+  const found: RecordBody = { type: 'decision', step: 2, action: 'continue', because: [{ name: 'covered' }] };
+
+  it('goes on while something new may come, and asks to finish after two silent steps', () => {
+    expect(decided(met).action).toBe('continue');
+    expect(decided([...met, usesTools(3)]).action).toBe('wrap_up');
+  });
+
+  it('asks to finish after four decisions that found it so, however much is new', () => {
+    const news = [usesTools(3), saw(3, { source: 'c.ts' })];
+    expect(decided([...met, found, found, found, ...news]).action).toBe('continue');
+    expect(decided([...met, found, found, found, found, ...news]).action).toBe('wrap_up');
+  });
+
+  it('ends a step after it was asked, not in the same', () => {
+    const silent = [...met, usesTools(3), did(3, 'wrap_up')];
+    expect(decided(silent).action).toBe('wrap_up');
+    expect(decided([...silent, asked(4), usesTools(4)]).stop).toMatchObject({ kind: 'complete', verified: true });
   });
 });
 
