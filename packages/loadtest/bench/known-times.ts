@@ -2,7 +2,7 @@
 import { countPermits, httpFaults, runScenario, ws } from '../src/index.ts';
 import type { CallRecord, Distribution, Driver, Scenario } from '../src/index.ts';
 import { percentileOf } from '../src/statistics.ts';
-import { bar, median } from './bars.ts';
+import { bar, median, spread } from './bars.ts';
 import type { Peer } from './peer.ts';
 
 const isFull = process.argv.includes('--full');
@@ -35,6 +35,8 @@ async function witness(port: number, scenario: Scenario): Promise<Witnessed[]> {
   const readLog = async (): Promise<Served[]> =>
     (await (await fetch(`http://127.0.0.1:${port}/log`)).json()) as Served[];
   await readLog();
+  // What was left by others is not collected in the middle of a measurement.
+  globalThis.gc?.();
   const { driver, ending } = numbered(ws({ url: `ws://127.0.0.1:${port}/ws` }));
   const calls: (Pick<CallRecord, 'due' | 'lagMs' | 'serviceMs'> & { tool: string; tag: number })[] = [];
   let origin = Number.POSITIVE_INFINITY;
@@ -122,33 +124,52 @@ export async function stallTest({ port }: Peer): Promise<void> {
   );
 }
 
-/** Service times that are known, against the server's own log. */
+const KNOWN: Readonly<Record<string, Distribution>> = {
+  constant: { dist: 'constant', ms: 50 },
+  uniform: { dist: 'uniform', minMs: 20, maxMs: 80 },
+  bimodal: { dist: 'choice', valuesMs: [10, 10, 10, 100] },
+};
+
+/** Service times that are known, against the server's own log: the median of rounds, for the machine itself is late now and then. */
 export async function accuracyTest({ port }: Peer): Promise<void> {
-  const known: Record<string, Distribution> = {
-    constant: { dist: 'constant', ms: 50 },
-    uniform: { dist: 'uniform', minMs: 20, maxMs: 80 },
-    bimodal: { dist: 'choice', valuesMs: [10, 10, 10, 100] },
-  };
-  const mix = Object.entries(known).map(([tool, service]) => ({ tool, weight: 1, service, deadlineMs: 30_000 }));
+  const rounds: { worst: number; notes: string }[] = [];
+  for (let round = 0; round < (isFull ? 5 : 3); round += 1) rounds.push(await accuracyRound(port));
+  rounds.sort((one, other) => one.worst - other.worst);
+  const middle = rounds[rounds.length >> 1];
+  const worsts = rounds.map(({ worst }) => worst);
+  bar(
+    'accuracy-error-pct',
+    median(worsts),
+    '<=',
+    1,
+    `rounds ${spread(worsts)}; ours/server ms: ${middle?.notes ?? 'none'}`,
+  );
+}
+
+async function accuracyRound(port: number): Promise<{ worst: number; notes: string }> {
+  const tools = Object.keys(KNOWN);
+  const entry = (tool: string): Scenario['mix'][number] => ({
+    tool,
+    weight: 100 / tools.length,
+    deadlineMs: 30_000,
+    ...(KNOWN[tool] && { service: KNOWN[tool] }),
+  });
   const calls = await witness(port, {
     name: 'accuracy',
-    warmupMs: 500,
-    durationMs: isFull ? 10_000 : 3500,
+    warmupMs: 300,
+    durationMs: isFull ? 6000 : 2200,
     load: { kind: 'open', sessions: 10, rate: 300 },
-    mix: mix.map((entry) => ({ ...entry, weight: 100 / mix.length })),
+    mix: tools.map(entry),
   });
-  let worst = 0;
-  const notes = mix.map(({ tool }) => {
+  const errors: number[] = [];
+  const notes = tools.map((tool) => {
     const some = calls.filter((call) => call.tool === tool);
     const [own, real] = [some.map(({ service }) => service), some.map(({ trueService }) => trueService)];
-    worst = Math.max(worst, ...[0.5, 0.9, 0.99].map((p) => errorOf(own, real, p, 1)));
-    const read = percent(
-      some.map(({ inServer }) => inServer),
-      0.99,
-    ).toFixed(1);
-    return `${tool} p50 ${show(own, real, 0.5)} p99 ${show(own, real, 0.99)} (${read} once read)`;
+    errors.push(...[0.5, 0.9, 0.99].map((p) => errorOf(own, real, p, 1)));
+    const read = some.map(({ inServer }) => inServer);
+    return `${tool} p50 ${show(own, real, 0.5)} p99 ${show(own, real, 0.99)} (${percent(read, 0.99).toFixed(1)} once read)`;
   });
-  bar('accuracy-error-pct', worst, '<=', 1, `ours/server ms: ${notes.join(', ')}, ${calls.length} calls`);
+  return { worst: Math.max(...errors), notes: `${notes.join(', ')}, ${calls.length} calls` };
 }
 
 /** Permits counted from outside, of five and of another five with one of them leaked, side by side: both mostly wait. */
