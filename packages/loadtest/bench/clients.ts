@@ -124,10 +124,10 @@ export interface ArtilleryCost {
 
 /** One run of 20,000 messages and a longer one. After its last message artillery idles for many seconds, and others may go on. */
 export async function measureArtillery(peer: Peer): Promise<{ cost: Promise<ArtilleryCost> }> {
-  const many = isFull ? 100_000 : 40_000;
+  const many = isFull ? 100_000 : 60_000;
   const url = `ws://127.0.0.1:${peer.port}/ws`;
   const ours: ClientRun[] = [];
-  const runOurs = (): unknown => ours.push(client('ours-ws', url, 20_000, 5000, 20));
+  const runOurs = (): unknown => ours.push(client('ours-ws', url, 20_000, 10_000, 20));
   runOurs();
   const short = await startArtillery(peer, 20_000);
   runOurs();
