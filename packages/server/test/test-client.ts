@@ -81,8 +81,8 @@ export class TestClient {
     return this.until(() => this.of(type, id)[0], `${type} ${id ?? ''}`);
   }
 
-  end(id: string): Promise<Frame> {
-    return this.until(() => this.ends(id)[0], `the end of ${id}`);
+  end(id: string, ms?: number): Promise<Frame> {
+    return this.until(() => this.ends(id)[0], `the end of ${id}`, ms);
   }
 
   async until<T>(find: () => T | undefined, what: string, ms = 15_000): Promise<T> {

@@ -27,7 +27,7 @@ describe.runIf(hasRedis('servers on one Redis'))('two servers on one Redis', { t
     const results = clients.flatMap((client, nth) =>
       ['a', 'b', 'c', 'd'].map((id) => {
         client.call(id, 'chat', { prompt: 'hello', provider: nth % 2 === 0 ? 'glm' : 'kimi' });
-        return client.end(id);
+        return client.end(id, PATIENCE_MS);
       }),
     );
     await expect.poll(() => simulator.log.peak.total, { timeout: PATIENCE_MS }).toBeGreaterThan(3);
