@@ -26,7 +26,7 @@ const suites = [
   {
     // The quick ones first: most mutants end there.
     tests: [
-      'packages/semaphore/test/{semaphore,tiered-semaphore,adaptive-limit,deadlock-watch,fair-queue,capacity-tier,tier-registry,tier-counts,holders,sweeps}.test.ts',
+      'packages/semaphore/test/{semaphore,tiered-semaphore,adaptive-limit,codel,deadlock-watch,fair-queue,capacity-tier,tier-registry,tier-counts,holders,sweeps}.test.ts',
       'packages/semaphore/test/{recovery,conformance,compat,field-bugs,bad-arguments,leak-scenes}.test.ts',
       'packages/semaphore/test/{tier-worlds,leak-fuzz}.test.ts',
     ],
