@@ -75,14 +75,9 @@ export class TieredSemaphore extends SemaphoreCore<Flow, TieredAsk> {
   }
 
   override health(): HealthReport {
+    const { providers } = this.tiers;
     const unsettled = this.ledger?.recovery.unsettled;
-    return toHealthReport(
-      this.global,
-      this.tiers.providers.values(),
-      this.fair.liveSessions,
-      this.holders(),
-      unsettled,
-    );
+    return toHealthReport(this.global, providers.values(), this.fair.liveSessions, this.holders(), unsettled);
   }
 
   /** Where the next call of a session to a provider stands. */
