@@ -199,10 +199,11 @@ export function measureHttp({ port }: Peer): void {
   const count = isFull ? 60_000 : 10_000;
   const [ratios, ours, theirs]: [number[], number[], number[]] = [[], [], []];
   for (let round = 0; round < (isFull ? 7 : 3); round += 1) {
-    const [own, other] = ['ours-http', 'autocannon'].map((kind) => client(kind, url, first, count, 15));
-    ours.push(perCall(own));
-    theirs.push(perCall(other));
-    ratios.push(perCall(own) / perCall(other));
+    const own = perCall(client('ours-http', url, first, count, 15));
+    const other = perCall(client('autocannon', url, first, count, 15));
+    ours.push(own);
+    theirs.push(other);
+    ratios.push(own / other);
   }
   bar(
     'http-cpu-vs-autocannon',
@@ -213,6 +214,6 @@ export function measureHttp({ port }: Peer): void {
   );
 }
 
-function perCall(run: ClientRun | undefined): number {
-  return run === undefined ? Number.NaN : run.cpuUs / run.done;
+function perCall({ cpuUs, done }: ClientRun): number {
+  return cpuUs / done;
 }
