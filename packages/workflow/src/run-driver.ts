@@ -1,18 +1,16 @@
-import { buildFinalPrompt, buildPrompt, type Exchange, type PromptParts } from './build-prompt.ts';
+import { buildFinalPrompt, buildPrompt, type PromptParts } from './build-prompt.ts';
 import type { Calibrated, CalibrationAsk } from './calibration.ts';
 import { decideState, type Plan } from './decide.ts';
-import type { BoundWorkflow, PanelMember, Workflow } from './define-workflow.ts';
+import type { PanelMember } from './define-workflow.ts';
 import { estimator, type EstimateParts } from './estimate-call.ts';
-import type { EvidenceTool } from './evidence-tool.ts';
 import type { Roots } from './evidence/roots.ts';
 import { extractClaim } from './extract-claim.ts';
 import type { RecordBody, RecordOf } from './journal.ts';
-import { JournaledCalls } from './journaled-calls.ts';
+import { JournaledCalls, type CallParts } from './journaled-calls.ts';
 import { finalFits } from './limits.ts';
 import type { Model, ModelAsk, ModelRole } from './model.ts';
 import { toModelAsk } from './request-options.ts';
 import { readReview, reviewPrompt } from './review.ts';
-import type { RunJournal } from './run-journal.ts';
 import { resultOf } from './run-result.ts';
 import type { RunState } from './run-state.ts';
 import type { RunResult, StopReason } from './stop-reason.ts';
@@ -21,18 +19,11 @@ import { runTools, settleUnknown, type ToolRunnerParts } from './tool-runner.ts'
 import { WorkflowError } from './workflow-error.ts';
 
 /** What drives one run. */
-export interface DriverParts {
-  readonly journal: RunJournal;
-  readonly workflow: Workflow;
-  readonly bound: BoundWorkflow;
-  readonly history: readonly Exchange[];
+export interface DriverParts extends EstimateParts, Omit<CallParts, 'estimate'> {
   readonly continuationId: string;
   readonly models: (ask: ModelAsk) => Model;
-  readonly tools: readonly EvidenceTool[];
   readonly roots: Roots;
-  readonly signal: AbortSignal;
   readonly clock: () => number;
-  readonly maxPromptTokens: number;
   readonly drainMs: number;
   /** What the calibration says of a claim. */
   readonly calibrate: (ask: CalibrationAsk) => Calibrated;
