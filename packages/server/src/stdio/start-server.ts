@@ -33,11 +33,12 @@ const TAIL_CHARS = 600;
  */
 export async function startServer(options: StartServerOptions): Promise<void> {
   const { target, port, folder } = options;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const lockDir = join(folder, `start-${port}`);
+  mkdirSync(lockDir, { recursive: true, mode: 0o700 });
   const endsAt = Date.now() + START_MS;
   let server: { exited: boolean } | undefined;
   while (Date.now() < endsAt) {
-    const lock = server === undefined ? await lockStart(join(folder, `start-${port}`)) : undefined;
+    const lock = server === undefined ? await lockStart(lockDir) : undefined;
     try {
       if ((await probe(target)) === 'server') return;
       if (lock !== undefined) {
@@ -59,7 +60,6 @@ export async function startServer(options: StartServerOptions): Promise<void> {
 
 /** The right to start it, or nothing while another process has that. */
 async function lockStart(dir: string): Promise<FileLock | undefined> {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
   // A bridge that finds its server needs nothing of this package.
   const { lockFolder, WorkflowError } = await import('@exai/workflow');
   try {
