@@ -4,7 +4,7 @@ import { CapacityTier } from '../src/capacity-tier.ts';
 import { DeadlockWatch, iterateInFlow, type Flowing } from '../src/deadlock-watch.ts';
 import type { FlowContext, FlowNode } from '../src/flow-context.ts';
 import { HoldRecord } from '../src/hold-record.ts';
-import type { HeldPermit } from '../src/permit.ts';
+import { HeldPermit, type PermitOwner } from '../src/permit.ts';
 import type { Seat } from '../src/seat.ts';
 import { Waiter } from '../src/waiter.ts';
 
@@ -25,6 +25,14 @@ function stackContext(): FlowContext {
   };
 }
 
+/** Whose permits are never released. */
+const NOBODY: PermitOwner<Seat> = {
+  giveBack: () => {},
+  noteLateRelease: () => {},
+  openSignal: () => new AbortController(),
+  noteTouch: () => {},
+};
+
 function setUp(capacity: number) {
   const tier = new CapacityTier('global', capacity);
   const seat: Seat = { global: tier, provider: undefined, session: undefined };
@@ -32,9 +40,7 @@ function setUp(capacity: number) {
   let id = 0;
   const hold = (weight = 1): { record: HoldRecord<Seat>; flow: Flowing } => {
     tier.held += weight;
-    const permit = { id: (id += 1), seat, weight, grantedAt: 0, terms: undefined, controller: undefined };
-    // The record reads no more of a permit than this.
-    const record = new HoldRecord(permit as unknown as HeldPermit<Seat>, undefined);
+    const record = new HoldRecord(new HeldPermit(NOBODY, seat, (id += 1), weight, 0, undefined), undefined);
     return { record, flow: watch.open(record) };
   };
   const waiter = (): Waiter<Seat> =>
