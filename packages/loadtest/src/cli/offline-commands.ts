@@ -74,6 +74,23 @@ function addExplain(program: Command, io: CliIo): void {
     });
 }
 
+function addReport(program: Command, io: CliIo): void {
+  program
+    .command('report')
+    .description('write reports again from a JSON report')
+    .argument('<file>', 'a JSON report')
+    .option('--out <directory>', 'where', '.')
+    .addOption(formatOption(['html']))
+    .action((file: string, { out, format }: { out: string; format: ReportFormat[] }) => {
+      const result = parseReport(readJson(resolve(io.cwd, file), 'INVALID_REPORT'));
+      for (const one of format) {
+        const path = join(resolve(io.cwd, out), `${basename(file, '.json')}.${REPORT_EXTENSION[one]}`);
+        writeFileSync(path, render(result, one));
+        io.out(`report     ${path}`);
+      }
+    });
+}
+
 function renderExplanation({
   bounds,
   binding,
@@ -100,23 +117,6 @@ function renderExplanation({
       : []),
     ...supported.map((row) => `${row.name.padEnd(13)} n = ${row.calls}: ${percentiles(row)}`),
   ].join('\n');
-}
-
-function addReport(program: Command, io: CliIo): void {
-  program
-    .command('report')
-    .description('write reports again from a JSON report')
-    .argument('<file>', 'a JSON report')
-    .option('--out <directory>', 'where', '.')
-    .addOption(formatOption(['html']))
-    .action((file: string, { out, format }: { out: string; format: ReportFormat[] }) => {
-      const result = parseReport(readJson(resolve(io.cwd, file), 'INVALID_REPORT'));
-      for (const one of format) {
-        const path = join(resolve(io.cwd, out), `${basename(file, '.json')}.${REPORT_EXTENSION[one]}`);
-        writeFileSync(path, render(result, one));
-        io.out(`report     ${path}`);
-      }
-    });
 }
 
 /** Reads several JSON reports. */
